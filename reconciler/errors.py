@@ -77,7 +77,10 @@ class UsageError(ReconcilerError):
 
 
 class LockedError(ReconcilerError):
-    """Another session holds the lock: `who` holds it, in which `run`, and `since` when, if known."""
+    """Another session holds the lock.
+
+    If known, `who` is the holder, `run` is the holder's run, and `since` is the time when the lock was acquired.
+    """
 
     exit_code = ExitCode.LOCKED
 

@@ -17,8 +17,8 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 def number(value: int | float) -> int | float:
     """Return the number in canonical form: JSON has a single number type, in which 2.0 and 2 are the same.
 
-    Integers below 2**63 become ints, and larger ones become floats if that is lossless. A float becomes an int through
-    its shortest digits, as PostgreSQL and JavaScript write it, so that both spellings have the same canonical form.
+    Integers below 2**63 become ints, and larger ones become floats if that is lossless. A float becomes the int that
+    its shortest digits denote, as PostgreSQL and JavaScript write it, so both spellings have the same canonical form.
     """
     if isinstance(value, float):
         return _digits(value) if value.is_integer() and abs(value) < _WHOLE_LIMIT else value

@@ -45,7 +45,7 @@ def _validator(name: Name, part: str) -> jsonschema.protocols.Validator:
 
 
 def strict(schema: Any) -> Any:
-    """Return a schema that rejects references in place of values, because values are checked after expansion."""
+    """Return the schema without the alternatives that accept references; values are checked after expansion."""
     match schema:
         case {"anyOf": [first, {**wanted}], **others} if first == REFERENCE:
             return strict({**others, **wanted})

@@ -38,7 +38,7 @@ class Tls:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """How to reach the server that decodes and encodes payloads; `{namespace}` in the endpoint is replaced."""
+    """How to reach the server that decodes and encodes payloads; the endpoint may contain `{namespace}`."""
 
     endpoint: str
     auth: str | None = dataclasses.field(default=None, repr=False)
@@ -81,7 +81,7 @@ class Connection:
 
 
 LEAST_RATE, MOST_RATE = 0.1, 1_000_000  # requests per second
-LONGEST = datetime.timedelta(days=36_500)  # for an option: the longest timeout that Temporal stores unchanged
+LONGEST = datetime.timedelta(days=36_500)  # for a duration option: the longest timeout that Temporal stores unchanged
 
 
 def rate(text: str) -> float:
@@ -123,7 +123,7 @@ def schema_fault(name: str) -> str:
 
 LEAST_LEASE = datetime.timedelta(minutes=1)  # the last half minute of a lease is never used for writes
 LockKind = Literal["auto", "postgres", "temporal", "none"]
-GOVERNANCE_LOCK = "governance_sync"  # a key that an earlier sync program also locks
+GOVERNANCE_LOCK = "governance_sync"  # other programs that sync schedules may lock the same key
 REPAIR_LOCK = "schedules_repair"
 
 
@@ -150,9 +150,10 @@ class Writing:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """Where executions are started: at `url`, in which `{workflow}` is replaced, or in the database if `url` is None.
+    """Where executions are started: at `url`, or in the database if `url` is None.
 
-    `timeout` limits each request, and `patience` limits all attempts to start one execution.
+    The workflow replaces `{workflow}` in `url`. `timeout` limits each request, and `patience` limits all attempts to
+    start one execution.
     """
 
     url: str | None = None

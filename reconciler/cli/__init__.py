@@ -1,1 +1,1 @@
-"""The command line: options in, one use case, one rendering, exit code out. The only package that uses click."""
+"""The command line, built with click: each command parses its options, runs one use case, and renders the result."""

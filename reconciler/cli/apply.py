@@ -141,9 +141,9 @@ class _Review:
     def subject(
         self, spec: pathlib.Path | None, choice: declarations.Choice
     ) -> tuple[pathlib.Path, declarations.Choice]:
-        """Return the spec and the choice to plan from: the saved plan's, if there is one, which must not have changed.
+        """Return the spec's path and the options to plan with: those of the saved plan, if there is one.
 
-        If `spec` is None, it is read from the path in the saved plan.
+        The spec and the options must not have changed. If `spec` is None, the path in the saved plan is used.
         """
         if self._file is None or self._saved is None:
             return spec or source.default(), choice
@@ -157,7 +157,7 @@ class _Review:
             staleness.check(self._saved.plan, planned, self._saved.planned_at)
 
     def check(self, planned: plans.Plan, left: int) -> None:
-        """Raise `errors.StaleError` for an unreviewed digest, or `errors.GuardError` if a guard refuses the plan."""
+        """Raise `errors.StaleError` if the digest is unexpected, or `errors.GuardError` if a guard refuses the plan."""
         if self._digest is not None:
             staleness.check_digest(self._digest, planned.digest)
         guards.check(planned, self._allowed, now=clock.now(), left=left)
@@ -168,6 +168,6 @@ class _Review:
             self._file.use_up()
 
     def keep(self) -> None:
-        """Remove the mark, because no step was started."""
+        """Remove the mark that `use_up` set, because no step was started."""
         if self._file is not None:
             self._file.keep()

@@ -12,7 +12,7 @@ import click.shell_completion
 from reconciler import version
 from reconciler.cli import logs
 
-COMMANDS: Mapping[str, tuple[str, str]] = {  # location in `reconciler`, and line in the help
+COMMANDS: Mapping[str, tuple[str, str]] = {  # import path within `reconciler`, and one-line help
     "apply": ("cli.apply.apply", "Show the plan, ask for confirmation, and apply it."),
     "db": ("cli.db.db", "Migrate the database, list its migrations, or move its tables."),
     "grant": ("platform.cli.grant.grant", "Create, list, or revoke service grants."),

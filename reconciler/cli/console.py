@@ -19,7 +19,7 @@ from reconciler.report import phrases
 LONGEST_LINE = 2_000  # characters per line on standard error; longer lines are shortened in the middle
 
 _LOOK_EVERY = 0.2  # seconds
-_ERASE = "\x1b[2K"  # the whole line, on a terminal
+_ERASE = "\x1b[2K"  # erases the current line of a terminal
 
 
 class Console:
@@ -61,7 +61,7 @@ class Console:
         """Return the maximum length of a pinned line; a longer one would wrap and could not be removed completely."""
         columns = 0
         if self._err is not None:
-            with contextlib.suppress(OSError, ValueError):  # not a terminal; closed
+            with contextlib.suppress(OSError, ValueError):  # not a terminal, or closed
                 columns = os.get_terminal_size(self._err.fileno()).columns
         return (columns or shutil.get_terminal_size().columns) - 1
 

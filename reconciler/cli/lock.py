@@ -90,7 +90,7 @@ def _described(holder: ports.Holder | None, prefixes: ownership.Prefixes) -> str
 def _opened(
     connection: settings.Connection, writing: settings.Writing, prefixes: ownership.Prefixes
 ) -> Iterator[tuple[ports.Lock, Any]]:
-    """Yield the chosen lock and a function that runs its coroutines; connect only for a lock in Temporal."""
+    """Yield the chosen lock and a function that runs its coroutines; connect to Temporal only for a lock there."""
     found = wiring.offline_lock(writing)
     if found is not None:
         yield found, asyncio.run

@@ -1,7 +1,7 @@
 """Find credentials in a string by their form, regardless of the field that contains it.
 
 The forms are those of detect-secrets' plugins, reimplemented because its keyword plugin expects source code, its
-entropy plugins mistake commit hashes for secrets, and it depends on an HTTP client, as the core must not.
+entropy plugins mistake commit hashes for secrets, and it depends on an HTTP client, which the core must not.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ _STRONG = re.compile(
     r"(pass(code|phrase|wd|word)s?|pwd|pw|secret|token|credentials?|signature|cookie|dsn|jwt|connectionstring"
     r"|(access|account|api|auth|encryption|master|private|secret|shared|signing|ssh)_?key)$"
 )
-# also ordinary words: secrets only at the end of a longer name, or in `PIN=…`
+# also ordinary words: they mark a secret only at the end of a longer name, or in `PIN=…`
 _WEAK = re.compile("auth|keys?|otp|pass|pat|pin")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.:-]*")
 _WORDS = re.compile(r"[A-Za-z]+([ _.-][A-Za-z]+)*\d{0,3}")  # names and sentences have this form
 _LEAST_DIGITS = 4  # in a PIN
-_SHORTEST = 20  # characters in the shortest form that consists of letters and digits
+_SHORTEST = 20  # characters in the shortest known form that consists only of letters and digits
 _LONGEST_CACHED = 200  # characters
 _REFERENCE = re.compile(r"\$|<|\*{3}|\{\{|%\(|(?i:none|null|true|false)$")  # refers to a secret, or masks it
 
@@ -95,7 +95,7 @@ def _in_text(text: str) -> bool:
 
 @functools.cache
 def _forms() -> re.Pattern[str]:
-    """Return the pattern of all known forms, which takes longer to compile than most commands need."""
+    """Return the pattern for all known forms, compiled on first use because that is slower than most commands."""
     return re.compile("|".join(_FORMS))
 
 
@@ -113,7 +113,7 @@ def is_secret(name: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def stem(name: str) -> tuple[str, str]:
-    """Return all words of a name but the last, and the last word: `parameter` and `value` for `ParameterValue`."""
+    """Return all but the last word of a name, and the last word: `parameter` and `value` for `ParameterValue`."""
     words = [word.lower() for word in _WORD.findall(name)]
     return " ".join(words[:-1]), words[-1] if words else ""
 
@@ -144,7 +144,7 @@ def is_pair(name: object, value: object) -> bool:
 
 
 def is_exact(name: str) -> bool:
-    """Return whether a name refers to a secret even where any name can occur; `rotate-keys` does not."""
+    """Return whether a name is unambiguously that of a secret, even among arbitrary names; `rotate-keys` is not."""
     return (
         is_strong(name) or name.lower() in ("otp", "pass", "pin") or bool(_VARIABLE.fullmatch(name) and is_secret(name))
     )

@@ -139,7 +139,7 @@ def _pattern(form: str) -> str:
 def _forms(value: str) -> Iterator[str]:
     """Yield the forms in which a credential may occur in text."""
     yield from _escaped(value)
-    for line in value.splitlines():  # a key's text may be quoted line by line
+    for line in value.splitlines():  # a multi-line key may be quoted line by line
         if len(line) >= _LONG and not line.startswith("-----"):
             yield line
     if len(value) >= _LONG // 2:

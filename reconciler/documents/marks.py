@@ -27,10 +27,10 @@ _VERSION = 1
 class Mark:
     """A mark; `scope` identifies the environment and the spec, and `key` the namespace and the prefixes.
 
-    `digest` is the shown plan's, empty if the plan must not be applied. `run` is the number of the workflow run that
-    wrote the mark (0 if unknown), `commit` is the planned commit, `since` is when drift was first seen, and `pull` is
-    the pull request's number (0 for an issue). `is_signed` means that the mark has a signature, which was verified if
-    there is a key.
+    `digest` is the digest of the plan that was shown; empty if the plan must not be applied. `run` is the number of the
+    workflow run that wrote the mark (0 if unknown), `commit` is the planned commit, `since` is when drift was first
+    seen, and `pull` is the pull request's number (0 for an issue). `is_signed` means that the mark has a signature,
+    which was verified if there is a key.
     """
 
     kind: Kind

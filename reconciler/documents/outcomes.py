@@ -66,8 +66,8 @@ def encode(
 ) -> dict[str, Any]:
     """Return the document.
 
-    `known` is used if `plan` is None because nothing was planned; `applied` is None if nothing was started; `skipped`
-    is the reason if there was nothing to do.
+    If nothing was planned, `plan` is None, and `known` provides the target and the spec. If nothing was started,
+    `applied` is None. If there was nothing to do, `skipped` is the reason.
     """
     about = subject(plan) if plan else known
     return {

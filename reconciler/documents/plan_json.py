@@ -15,7 +15,7 @@ from reconciler.timing import rates
 
 FORMAT_VERSION = "1.5"  # minor versions are additive; major versions are breaking
 _NEXT = 2  # how many upcoming times to include
-_RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # counted only if a plan has them
+_RARE = (plans.Verb.RENAME, plans.Verb.DELETE)  # included in the counts only if a plan has any
 
 
 def dumps(plan: plans.Plan, now: datetime.datetime | None = None) -> str:
@@ -54,7 +54,7 @@ def encode(plan: plans.Plan, now: datetime.datetime | None = None) -> dict[str, 
 
 
 def _forecast(change: plans.Change, now: datetime.datetime) -> dict[str, Any]:
-    """Return the schedule's next times and rate before and after the change; null if it does not exist then."""
+    """Return the next times and the rate before and after the change; null where the schedule does not exist."""
     sides = {"before": change.before.schedule if change.before else None, "after": change.after}
     if change.verb is plans.Verb.DELETE:
         sides["after"] = None

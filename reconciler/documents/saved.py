@@ -23,7 +23,7 @@ from reconciler.timing import durations
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """A saved plan; `applied_at` is set once the plan has started to be applied.
+    """A saved plan; `applied_at` is set once an apply of the plan has started.
 
     `spec_sha256` covers the spec's bytes and those of the files that it includes. `files` has the checksum of each, by
     its path relative to the spec's directory; it is empty for a spec that does not include any files.

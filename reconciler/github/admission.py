@@ -13,7 +13,10 @@ EVENTS = ("push", "pull_request", "workflow_dispatch", "repository_dispatch", "s
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An event and a branch pattern: `*` matches all but a slash, `**` matches all; empty means the default branch."""
+    """An event and a branch pattern, which is empty for the default branch.
+
+    In the pattern, `*` matches any characters except slashes, and `**` matches any characters.
+    """
 
     event: str
     branches: str = ""

@@ -58,7 +58,7 @@ class _Apply(Job):
         guards.check(plan, self.invocation.inputs.allowed, now=clock.now(), left=present)
 
     def before_first_write(self, last_commit: str) -> None:
-        """Raise if this run's commit is older than its branch, or than the last applied commit."""
+        """Raise if this run's commit is older than the head of its branch or than the last applied commit."""
         freshness.require(self.invocation, self.declaration, last_commit)
 
 

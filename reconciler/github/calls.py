@@ -23,9 +23,8 @@ _LOG = logging.getLogger(__name__)
 
 TIMEOUT = 10  # seconds, after which GitHub itself ends a request
 _ATTEMPTS = 4
-_LONGEST_WAIT = (
-    65.0  # seconds in total, for all pauses in one run: the minute that GitHub recommends if it does not specify a time
-)
+# Seconds for all pauses in one run. GitHub recommends waiting a minute if it does not specify a time.
+_LONGEST_WAIT = 65.0
 _UNNAMED_WAIT = 60.0
 _LONGEST_REASON = 300  # characters
 

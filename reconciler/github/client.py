@@ -224,7 +224,7 @@ class Repository:
         )
 
     def edit_issue(self, number: int, *, title: str, body: str, is_open: bool) -> responses.Issue:
-        """Replace an issue's title, text, and state, and return the stored issue; text that is too long is dropped."""
+        """Replace an issue's title, text, and state; return the issue as stored: GitHub drops text that is too long."""
         call = calls.Call(doing=f"edit issue {self.name}#{number}", permission=_WRITE_ISSUES)
 
         def edit() -> responses.Issue:

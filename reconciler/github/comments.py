@@ -51,7 +51,7 @@ def show_outcome(
         return ""
     try:
         shown = thread.show(body, mark, create=create)
-    except errors.ReconcilerError as error:  # the apply has ended, whether or not it can be commented on
+    except errors.ReconcilerError as error:  # the apply has ended, even if the comment cannot be updated
         invocation.warn(f"applied, but the comment could not be updated: {error.sentence}")
         return ""
     return shown.url if shown else ""
@@ -68,7 +68,7 @@ def invalidate(
     """Replace the plans in our existing comments with a title and a reason; a failure to do so is only a warning.
 
     `thread` defaults to the event's. With `keep_digest`, the reviewed plan can still be applied. A comment that
-    does not prove a review is then left unchanged, because this run's mark would turn its digest into proof of one.
+    does not prove a review is then left unchanged: with this run's mark, its digest would be accepted as reviewed.
     """
     if invocation.repository is None or not invocation.inputs.comment:
         return

@@ -56,7 +56,7 @@ def applied(
     *,
     create: bool,
 ) -> str:
-    """Report an apply in the step summary, in annotations, and where it was reviewed; return the comment's URL."""
+    """Report an apply in the step summary, in annotations, and in the plan's comment; return the comment's URL."""
     invocation.log.add_summary(render(page.in_summary))
     failed = (outcome for outcome in outcomes if outcome.status is not plans.Status.DONE)
     invocation.log.annotate(map(annotation.outcome, failed))

@@ -13,7 +13,7 @@ from reconciler.github.invocation import Invocation
 from reconciler.repospec import patterns
 from reconciler.schedule import declarations
 
-_LIMIT = 64 * 1024 * 1024  # bytes, far above the limit of a spec
+_LIMIT = 64 * 1024 * 1024  # bytes, far above the size limit for a spec
 _OVERRIDE = "to apply it anyway, set allow-older-commit: true"
 
 
@@ -69,7 +69,7 @@ def _check_branch(repository: client.Repository, event: events.Event, spec: Spec
             return
         raise errors.StaleError(
             f"commit {event.commit} is older than {head}, the head of branch {event.branch}, and the spec or "
-            "the workflow may have changed between them: applying it could undo what was merged since then",
+            "the workflow may have changed between them: applying the older one could undo what was merged since",
             hint=f"the run for the newer commit applies both; {_OVERRIDE}",
         )
     raise errors.StaleError(
@@ -87,7 +87,7 @@ def _check_applied(repository: client.Repository, event: events.Event, applied: 
     if not is_included and not (relation == "behind" and _is_same_at(applied, repository, event, spec)):
         raise errors.StaleError(
             f"commit {event.commit} does not include {applied}, which was applied last: "
-            f"applying {event.commit[:12]} could undo those changes",
+            f"applying {event.commit[:12]} could undo the changes in {applied[:12]}",
             hint=f"merge {applied[:12]} first; {_OVERRIDE}",
         )
 

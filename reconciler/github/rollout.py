@@ -50,7 +50,7 @@ def _planned(invocation: Invocation) -> results.Result | str:
 
 
 def _together(reasons: Sequence[str]) -> str:
-    """Return why nothing is done in any environment; empty if there is something to do in at least one."""
+    """Return why nothing needs to be done in any environment; empty if there is something to do in at least one."""
     return "; ".join(dict.fromkeys(reasons)) if all(reasons) else ""
 
 
@@ -165,7 +165,7 @@ def _report(
     code: errors.ExitCode,
     remarks: tuple[str, ...] = (),
 ) -> results.Result:
-    """Report each environment's outcome in the step summary, in annotations, and where the plans were reviewed."""
+    """Report each environment's outcome in the step summary, in annotations, and in the comment with the plans."""
     rollout = audience.planned
     if rollout is None:
         return invocation.result(code=code)

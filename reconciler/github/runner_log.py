@@ -1,6 +1,6 @@
 """What the runner reads: the log and workflow commands on standard output, and outputs and the step summary in files.
 
-Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are from the runner and a run's page.
+Source: GitHub's "Workflow commands for GitHub Actions" and "Contexts"; the limits are those of the runner and run page.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ SUMMARY_LIMIT = 1_000_000  # bytes; GitHub rejects a step summary over 1 MiB
 class RunnerLog:
     """Writes the log, the outputs, and the summary of a step; outside a runner, only the log.
 
-    The three are independent: if one cannot be written, the failure is recorded in `lost`, and in the others at
-    `close`, without affecting the work or the rest of the report.
+    The three are independent: if one cannot be written, the failure is added to `lost`, and `close` reports it in the
+    others; neither the work nor the rest of the report is affected.
 
     `new_token` returns an unguessable string, which ends an output's value or turns workflow commands back on.
     """
@@ -49,7 +49,7 @@ class RunnerLog:
         self._annotations += annotations
 
     def close(self) -> None:
-        """Write the annotations, up to GitHub's limit for each level; if some are omitted, the last one counts them.
+        """Write the annotations, up to GitHub's limit for each level; if some are omitted, the last states how many.
 
         Annotations about the run itself come first, then those about lines. A failed write is reported in an error
         annotation or, if the log cannot show it, in the summary and on standard error.

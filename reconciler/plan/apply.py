@@ -92,7 +92,7 @@ class _Walk:
         self._ended: set[str] = set()
 
     async def run(self, plan: plans.Plan) -> tuple[plans.Outcome, ...]:
-        """Return the outcomes in the plan's order; a bug in a step is raised once the other steps have ended."""
+        """Return the outcomes in the plan's order; an unexpected exception is re-raised once all steps have ended."""
         first = [change for change in plan.steps if not change.verb.is_last]
         last = [change for change in plan.steps if change.verb.is_last]
         outcomes = _outcomes(await asyncio.gather(*map(self._turn, first), return_exceptions=True))

@@ -28,7 +28,7 @@ class Undefined:
 
 
 def unproven(plan: plans.Plan) -> tuple[Undefined, ...]:
-    """Return, by name, each search attribute that the plan sets and no live schedule has, as if it were undefined."""
+    """Return each search attribute that the plan sets and no live schedule has, sorted by name, as an `Undefined`."""
     live = (change.live.schedule for change in plan.schedules if change.live is not None)
     known = {name for schedule in live for name, _ in _of(schedule)}
     found: dict[str, Undefined] = {}

@@ -25,10 +25,10 @@ def plan(
 ) -> plans.Plan:
     """Return the plan that makes `live` equal to the declaration.
 
-    `live` holds each declared id that exists, every managed id that is not declared, and those that charters replace; a
-    plan that is limited to some charters omits ids that none of them declares or replaces. Changes are in order of
-    execution (creates, renames, updates, resumes, pauses) and by id within a verb, regardless of the order of the
-    inputs.
+    `live` holds each declared schedule that exists, every managed one that is not declared, and those that charters
+    replace; a plan that is limited to some charters omits schedules that none of them declares or replaces. Changes are
+    in order of execution (creates, renames, updates, resumes, pauses) and by id within a verb, regardless of the order
+    of the inputs.
     """
     declaration, live = marked(declaration), notes.with_carried_pauses(exempted(live, declaration))
     former = predecessors.former(declaration, live, lambda each: managed(each, target))
@@ -67,7 +67,7 @@ def _is_returned_while_paused(
 
 
 def _paused_like(charter: declarations.Charter, own: observed.Live, former: observed.Live) -> plans.Change:
-    """Return the change that keeps a schedule paused, now for the manual pause of the schedule that it replaces."""
+    """Return the change that keeps a schedule paused, now because the one that it replaces was paused manually."""
     pausing = dataclasses.replace(charter.schedule, paused=True, note=former.schedule.note)
     note = _carried_note(charter, pausing, former)
     paused = dataclasses.replace(ignored.kept(pausing, own.schedule), note=note)
@@ -97,7 +97,7 @@ def _uncharted(
 def _renamed(
     charter: declarations.Charter, former: observed.Live, declaration: declarations.Declaration
 ) -> plans.Change:
-    """Return the change that replaces a schedule with one that has the charter's id, as if only its id changed."""
+    """Return the change that replaces a schedule with one that has the charter's id, as if only its id had changed."""
     new = charter.schedule.id
     renamed = dataclasses.replace(former.schedule, id=new)
     alike = dataclasses.replace(former, schedule=renamed, memo_is_fixed=False)  # because it is recreated
@@ -118,7 +118,7 @@ def _renamed(
 
 
 def _carried_note(charter: declarations.Charter, after: model.Schedule, former: observed.Live) -> str | None:
-    """Return the note of a renamed schedule; the note of a kept manual pause must not look as if we had paused it."""
+    """Return the note of a renamed schedule; if a manual pause is kept, the note must not suggest that we paused it."""
     path, declared = charter.place.path, charter.schedule
     if after.paused and not declared.paused:
         return notes.carried(None if after.note == declared.note else after.note, former)
@@ -239,7 +239,7 @@ def at_rest(plan: plans.Plan) -> plans.Plan:
 
 
 def disabled(declaration: declarations.Declaration, target: observed.Target) -> plans.Plan:
-    """Return the plan for a disabled environment, made without the server: it has no changes."""
+    """Return the plan for a disabled environment, made without reading the server: it has no changes."""
     return dataclasses.replace(assembled(declaration, {}, target, ()), disabled=declaration.disabled, variables={})
 
 
@@ -274,7 +274,7 @@ def _counterpart(charter: declarations.Charter, live: Mapping[str, observed.Live
 
 
 def _as_in_snapshot(desired: model.Schedule, live: observed.Live | None, salt: bytes) -> model.Schedule:
-    """Return the declared schedule, with the same values replaced by digests as in the live one from the snapshot."""
+    """Return the declared schedule; values that are redacted in the snapshot's live one are replaced by digests."""
     if live is None:  # still compared, to find renames
         return fields.redacted(dataclasses.replace(desired, salt=salt))
     alike = dataclasses.replace(desired, not_secret=live.schedule.not_secret, salt=salt)

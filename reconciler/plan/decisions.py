@@ -117,8 +117,8 @@ def _verb(
 def _why_paused(live: observed.Live, declared_note: str | None) -> plans.Reason:
     """Return why a schedule is paused, based on its note and, if that is the charter's own, on who paused it.
 
-    A person's pause by update keeps the charter's note, and so does our declared pause, so the note alone proves
-    nothing: unless the server names us, a person paused the schedule.
+    The charter's note is kept when a person pauses the schedule by updating it, and also when we pause it as declared,
+    so the note alone proves nothing: unless the server names us as the author of the pause, a person paused it.
     """
     note = live.schedule.note or ""
     if notes.is_removed(note):

@@ -49,7 +49,7 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
 
 
 def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
-    """Return the rows that can differ: redacting secrets in all the others would take most of the time."""
+    """Return only the rows that can differ: redacting secrets in the others too would take most of the time."""
 
     def is_same(path: places.Path) -> bool:
         left, right = places.value(live, path), places.value(desired, path)
@@ -59,9 +59,9 @@ def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:
 
 
 def _form(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return the schedule whose form both sides are shown in: `desired`, but with `live`'s built-in arguments, if any.
+    """Return the schedule in whose form both sides are shown: `desired`, but with `live`'s built-in argument, if any.
 
-    This way, a change from the built-in object and the reverse change list the same fields.
+    This way, a change from the built-in workflow's argument to another input lists the same fields as the reverse.
     """
     if not governed.is_built_in(live.action.arguments):
         return desired
@@ -114,7 +114,7 @@ _PAYLOAD_PLACES = tuple(path for row in PAYLOADS for path in row.sources)
 
 
 def settled(live: model.Schedule, desired: model.Schedule) -> model.Schedule:
-    """Return what should be on the server: `desired`, with the live countdown and undeclared values kept."""
+    """Return what should be on the server: `desired`, but with `live`'s remaining actions and undeclared values."""
     start = desired.remaining_actions if desired.counted_from is None else desired.counted_from
     remaining = live.remaining_actions
     counting = start is not None and remaining is not None and remaining <= start

@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 
 _AGAIN_AFTER = 1.0  # seconds
 LOOK_EVERY = 0.5  # seconds that a lock check waits for a change; also the minimum time between starts of checks
-FRESH = 2.0  # seconds from its start for which a check is valid; nothing is written based on an older one
+FRESH = 2.0  # seconds for which a check is valid, counted from its start; no write relies on an older one
 PATIENCE = 20.0  # seconds that a write waits for a newer check before the lock is considered lost
 _QUIET = 5.0  # seconds that such a write waits before a warning is logged
 TAKEN = "the lock was released by another session"
@@ -112,7 +112,7 @@ class SeveralLeases:
         self._leases = leases
 
     async def lost(self) -> str:
-        """Return why one of them was lost, empty while all are held."""
+        """Return why one of them was lost; empty while all are held."""
         return next(filter(None, await asyncio.gather(*(lease.lost() for lease in self._leases))), "")
 
     def doubt(self) -> None:
@@ -154,7 +154,7 @@ class Watch:
         self._watching = asyncio.ensure_future(self._watch())
 
     async def lost(self) -> str:
-        """Return why the lock was lost, empty while it is held; a lost lock stays lost."""
+        """Return why the lock was lost, or an empty string while it is held; a lost lock stays lost."""
         if not self._gone and time.monotonic() >= self._until:
             self._gone = ENDING
         if not self._gone and not self.is_held():
@@ -166,7 +166,7 @@ class Watch:
         self._doubted = time.monotonic()
 
     def is_held(self) -> bool:
-        """Return whether it was held a moment ago."""
+        """Return whether a check that is still valid found the lock to be held."""
         return not self._gone and self._seen >= max(self._doubted, time.monotonic() - self._fresh)
 
     async def _wait_for_news(self) -> None:

@@ -67,7 +67,7 @@ def carried(note: str | None, former: observed.Live) -> str:
 
 
 def with_carried_pauses(live: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-    """Return the live schedules; those that a rename created paused get the pause that their note describes."""
+    """Return the live schedules; one that a rename created as paused gets the pause that its note describes."""
     return {id_: _with_carried_pause(each) for id_, each in live.items()}
 
 

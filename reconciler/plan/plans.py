@@ -49,7 +49,7 @@ class Reason(enum.Enum):
     SAME = "matches the spec"
     LISTED = "matches the spec (compared by listing only)"
     PRUNED = "paused because its charter was removed"
-    STAYS = "kept: not paused because of a removed charter"
+    STAYS = "kept: reconciler did not pause it after its charter was removed"
     UNPROVEN = "kept: no record of its pause, so it may have changed since then"
     CHANGED = "kept: changed since it was paused"
     RAN = "kept: triggered or backfilled since it was paused"
@@ -144,12 +144,12 @@ class Plan:
     `as_of` is when the server was read, if that was earlier; `found` counts the schedules that it had then. `unpolled`
     are the queues without workers to which the plan moves schedules from queues with workers; `unregistered` are the
     pairs of task queue and workflow to which it moves schedules although no worker there registers the workflow.
-    `doubled` pairs each id that the plan starts with the id of a running schedule under another prefix that already
-    does its work. `adopts` allows the plan to take over schedules of other owners, or without a mark, and to change
-    what they run. `only` names the charters that it is limited to, if any. `refresh` is how much of the server was
-    read, None for all. `salt` is the key for the digests, including those in `variables`, which cover values from
-    outside the spec. `disabled` is the reason if the environment is disabled: then the server is not read, and the plan
-    has no changes.
+    Each pair in `doubled` is the id of a schedule that the plan starts and the id of a running one, under another
+    prefix, that already does the same work. `adopts` allows the plan to take over schedules of other owners, or without
+    a mark, and to change what they run. `only` names the charters that it is limited to, if any. `refresh` is how much
+    of the server was read, None for all. `salt` is the key for the digests, including those in `variables`, which cover
+    values from outside the spec. `disabled` is the reason if the environment is disabled: then the server is not read,
+    and the plan has no changes.
     """
 
     target: observed.Target
@@ -220,7 +220,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The outcomes of a plan, one for each step; `interrupted` if it was asked to end early."""
+    """The outcomes of a plan, one for each step; `interrupted` is set if the apply was asked to end early."""
 
     outcomes: tuple[Outcome, ...]
     interrupted: bool = False

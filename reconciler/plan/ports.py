@@ -99,7 +99,7 @@ class Schedules(Protocol):
         ...
 
     async def explained(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
-        """Return the same schedules; paused ones name who paused them, active ones the due times that had no run."""
+        """Return the same schedules: paused ones with who paused them, active ones with due times that had no run."""
         ...
 
     async def followed(self, live: Mapping[str, observed.Live]) -> Mapping[str, observed.Live]:
@@ -162,7 +162,7 @@ class Lease(Protocol):
     """A lock that is held."""
 
     async def lost(self) -> str:
-        """Return why the lock was lost, empty while it is held; nothing may be written once it is lost.
+        """Return why the lock was lost, or an empty string while it is held; nothing may be written once it is lost.
 
         Called before each write; it waits for a new check if the last one is old.
         """
@@ -226,7 +226,7 @@ class Audit(Protocol):
         ...
 
     async def present(self, target: observed.Target) -> int:
-        """Return how many schedules the last apply or prune with any of the prefixes left; 0 if there was none.
+        """Return the number of schedules after the last apply or prune with any of the prefixes; 0 if there was none.
 
         Also 0 if that apply or prune had a prefix that `target` lacks. The address is ignored, because a namespace may
         have several. So is the owner, because several owners may share a prefix; only with an empty prefix does each

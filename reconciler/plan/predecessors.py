@@ -15,8 +15,9 @@ def former(
 ) -> dict[str, observed.Live]:
     """Return, by charter id, the live schedule that the charter had under its former name, if there is one.
 
-    If its rename was already applied but the charter's own schedule is gone, it is omitted: its state is outdated. Once
-    the charter's own schedule exists, an id that no prefix covers could have been reused by someone else.
+    If the rename was already applied but the charter's own schedule is gone, the former one is omitted, because its
+    state is outdated. If both exist and no prefix covers the former id, the former schedule is omitted unless it is
+    ours, because someone else could have reused the id.
     """
     owner = declaration.owner or None
     found = {}
@@ -36,7 +37,7 @@ def former(
 def related(
     declaration: declarations.Declaration, live: Mapping[str, observed.Live], is_managed: IsManaged
 ) -> dict[str, observed.Live]:
-    """Return the live schedules without those that merely have a charter's former name."""
+    """Return the live schedules, except unmanaged ones that merely have a charter's former name."""
     ids = {charter.schedule.id for charter in declaration.charters}
     ids |= {old.schedule.id for old in former(declaration, live, is_managed).values()}
     return {id_: each for id_, each in live.items() if id_ in ids or is_managed(each.schedule)}

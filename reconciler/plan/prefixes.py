@@ -65,7 +65,7 @@ def _with_origin(change: plans.Change, old: observed.Live | None) -> plans.Chang
 def _predecessors(
     plan: plans.Plan, alike: Mapping[str, tuple[str, ...]], live: Mapping[str, observed.Live]
 ) -> Iterator[tuple[str, observed.Live]]:
-    """Yield each schedule that the plan starts, with each of ours that has the same name under another prefix."""
+    """Yield each schedule that the plan starts with each of our schedules of the same name under another prefix."""
     for change in filter(_starts, plan.changes):
         candidates = (live[old] for old in alike.get(change.id, ()) if old in live)
         yield from (

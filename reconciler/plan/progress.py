@@ -17,7 +17,7 @@ class Silent:
 
 
 def _ignore() -> None:
-    """Ignore that one more item is done."""
+    """Do nothing when an item is done."""
 
 
 SILENT = Silent()

@@ -36,9 +36,9 @@ def _pruned(live: observed.Live, before: datetime.datetime | None, *, wanted: bo
 def _why_prunable(live: observed.Live, before: datetime.datetime | None) -> plans.Reason:
     """Return why an undeclared schedule may or may not be deleted.
 
-    It may only if it is proven that nothing happened since our pause. The seal proves that no one has edited, resumed,
-    or paused it since. A trigger or a backfill does not change V1's token, but it starts or buffers a run after the
-    pause, which is the last update.
+    It may be deleted only if it is proven that nothing has happened since our pause. The seal proves that no one has
+    edited, resumed, or paused it since then. A trigger or a backfill does not change V1's token, but it starts or
+    buffers a run after the last update, which is our pause.
     """
     if not live.schedule.paused or not notes.is_removed(live.schedule.note):
         return plans.Reason.STAYS

@@ -78,7 +78,7 @@ def readings(
     salt: bytes,
     read_at: datetime.datetime,
 ) -> dict[str, ports.Reading]:
-    """Return a reading of each declared schedule that was described and matched the spec, or does now.
+    """Return a reading of each declared schedule that was described and matched the spec, or that matches it now.
 
     `salt` is the key of the charters' digests, and `read_at` is when the plan began to read the server.
     """

@@ -13,10 +13,10 @@ _LIKENESS = 0.6  # minimum similarity of names for two equal schedules to be con
 
 
 def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
-    """Return the changes; each create that looks like a schedule that lost its charter gets the id of that schedule.
+    """Return the changes; each create that looks like a schedule that lost its charter records that schedule's id.
 
-    Manually paused schedules are also considered, because the rename drops their pause; those that we paused as
-    removed are not.
+    Manually paused schedules are also considered, because the rename drops their pause; schedules that we paused
+    because their charter was removed are not.
     """
     all_ = list(changes)
     uncharted = [change for change in all_ if _lost_charter(change)]
@@ -24,7 +24,7 @@ def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
 
 
 def _lost_charter(change: plans.Change) -> bool:
-    """Return whether it may have just lost its charter; a schedule that we paused as removed lost it earlier."""
+    """Return whether the schedule may have just lost its charter; one that we paused as removed lost it before."""
     if change.reason is plans.Reason.ALREADY_PAUSED and change.live:
         return not notes.is_removed(change.live.schedule.note)
     return change.reason is plans.Reason.REMOVED

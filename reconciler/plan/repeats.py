@@ -33,5 +33,5 @@ def same(plan: plans.Plan, wanted: Sequence[plans.Change]) -> plans.Plan:
 
 
 def _meaning(change: plans.Change) -> tuple[object, ...]:
-    """Return what a person approved, including the reason: resuming someone's manual pause is a separate step."""
+    """Return what a person approved, including the reason: ending someone's manual pause needs approval of its own."""
     return change.verb, change.reason, change.fields, change.origin.id if change.origin else None

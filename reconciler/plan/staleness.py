@@ -28,8 +28,8 @@ def check_digest(expected: str, digest: str) -> None:
 def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> declarations.Choice:
     """Return the reviewed plan's options; raise `errors.StaleError` if a current option differs.
 
-    The repository is the current one, so that a plan for another repository's schedules is detected. The values of
-    variables are also the current ones; they are compared with the plan.
+    The result has the current repository, so that a plan for another repository's schedules is detected, and the
+    current values of variables, which are compared with the plan's later.
     """
     for field in dataclasses.fields(declarations.Choice):
         was, now = getattr(reviewed, field.name), getattr(current, field.name)
@@ -77,7 +77,7 @@ def check(reviewed: plans.Plan, now: plans.Plan, planned_at: datetime.datetime) 
 
 
 def enabled_since(environment: str | None, *, is_enabled: bool = True) -> errors.StaleError:
-    """Return the error about an environment that was disabled when it was planned, or the reverse."""
+    """Return the error to raise if an environment was enabled or disabled after the plans were made."""
     was, now = ("disabled", "enabled") if is_enabled else ("enabled", "disabled")
     return errors.StaleError(
         f"environment {environment!r} was {was} when the plans were made, but is now {now}",
@@ -168,7 +168,7 @@ def _created(live: observed.Live) -> datetime.datetime:
 
 
 def _when(planned_at: datetime.datetime, *known: datetime.datetime | None) -> str:
-    """Return the latest known time after the plan; some changes record none, so only the plan's time is known."""
+    """Return when a schedule changed: the latest known time after the plan, or "since the plan" if none is known."""
     at = max((each for each in known if each and each >= planned_at), default=None)
     return f"on {_moment(at)}" if at else f"since the plan was made on {_moment(planned_at)}"
 

@@ -1,5 +1,5 @@
-"""Find the running schedules that a plan stops, by any verb: by a pause, by times that never come, by timeouts that no
-run can meet, or by moving them to a task queue where no worker runs them.
+"""Find the running schedules that a plan stops by any means: a pause, times that never come, timeouts that no run can
+meet, or a move to a task queue where no worker runs them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Stop:
 
 
 def running(plan: plans.Plan, now: datetime.datetime) -> int:
-    """Return how many managed schedules are firing before the plan is applied."""
+    """Return how many managed schedules are running before the plan is applied."""
     return sum(_is_running(change, now) for change in plan.changes)
 
 
@@ -98,7 +98,7 @@ def _why(before: model.Schedule, after: model.Schedule, plan: plans.Plan, now: d
 def _why_silent(before: model.Schedule, after: model.Schedule, now: datetime.datetime) -> str:
     """Return why it does not fire again within several of its usual periods; empty if it does.
 
-    A schedule that only becomes slower is not stopped: its first time may be one new period away, up to a year.
+    A schedule is not stopped if it just becomes less frequent: it fires within one new period, and within a year.
     """
     if (before.timing, before.remaining_actions) == (after.timing, after.remaining_actions):
         return ""

@@ -14,12 +14,12 @@ def takeovers(plan: plans.Plan) -> tuple[plans.Change, ...]:
 
 
 def taken(change: plans.Change) -> str:
-    """Return the id of the live schedule that a step takes over: the former one if the step renames it."""
+    """Return the id of the live schedule that a step takes over: its former id if the step renames it."""
     return change.before.schedule.id if change.before else change.id
 
 
 def changes(change: plans.Change) -> str:
-    """Return the parts of its work that a takeover changes, such as `workflow type, task queue`; empty if none."""
+    """Return which parts of a schedule's work a takeover changes (`workflow type, task queue`); empty if none."""
     if change.before is None:
         return ""
     live, after = change.before.schedule.action, change.after.action
@@ -34,7 +34,7 @@ def changes(change: plans.Change) -> str:
 def _takes_over(change: plans.Change, target: observed.Target) -> bool:
     """Return whether a step takes over a schedule that is not provably ours and changes what it runs.
 
-    Without an owner, every schedule with the prefix is ours; what a rename replaces may have neither owner nor prefix.
+    Without an owner, every schedule with the prefix is ours; a schedule that is renamed may have neither of them.
     """
     if change.before is None:
         return False

@@ -48,7 +48,7 @@ class UserSchedule:
 
     @property
     def temporal_schedule_id(self) -> str:
-        """Return its ID in Temporal."""
+        """Return the schedule's ID in Temporal."""
         return str(self.id)
 
 
@@ -66,7 +66,7 @@ class Outline:
 
     @property
     def temporal_schedule_id(self) -> str:
-        """Return its ID in Temporal."""
+        """Return the schedule's ID in Temporal."""
         return str(self.id)
 
 

@@ -36,7 +36,7 @@ def run(
 ) -> errors.ExitCode:
     """Make Temporal match the rows and return the exit code.
 
-    `on_undescribed` is called with the number of schedules, if any, that match judging only by their list entries.
+    `on_undescribed` is called with the number of schedules, if any, that match, judging only by their list entries.
 
     Repairs use a different lock from apply's, so that neither waits for the other. Rows that cannot be read as
     schedules are reported as warnings, and their schedules in Temporal are left unchanged.

@@ -81,7 +81,7 @@ def charter(row: executions.UserSchedule) -> declarations.Charter:
 def is_shown(row: executions.Outline, listed: observed.Listed | None) -> bool:
     """Return whether a list entry shows the schedule that a row declares, at the row's revision.
 
-    A list entry has no arguments, task queue, or policies, so a change to these that keeps the note goes unnoticed.
+    A list entry has no arguments, task queue, or policies, so a change to these is missed unless it changes the note.
     """
     return (
         listed is not None
@@ -155,7 +155,7 @@ def _unkept(value: Any) -> str:
         text = json.dumps(inside, ensure_ascii=False)
     except ValueError as error:
         return f"cannot be stored: {error}"
-    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # not after an escaped backslash
+    holds_nul = "\\u0000" in text and "\\u0000" in text.replace("\\\\", "")  # ignores an escaped backslash before u0000
     if holds_nul or _SURROGATE.search(text):
         return "contains a NUL or an unpaired surrogate"
     return f"is longer than {variables.TEXT_LIMIT} characters" if len(text) > variables.TEXT_LIMIT else ""

@@ -42,7 +42,7 @@ async def executor(
 
 @contextlib.asynccontextmanager
 async def store(database: settings.Database, *, size: int = 10, for_tokens: int = 0) -> AsyncIterator[Store]:
-    """Open users' schedules, their runs, execution requests, and grants, with at most `size` sessions.
+    """Open the store of users' schedules, runs, execution requests, and grants, with at most `size` sessions.
 
     The `for_tokens` sessions are additional, and are used only to look up grants.
     """

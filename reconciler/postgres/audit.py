@@ -35,7 +35,7 @@ UPDATE applies SET ended_at = greatest(%(now)s, started_at), managed = %(managed
     error = %(error)s
 WHERE number = %(number)s AND ended_at IS NULL
 """
-# the end was already recorded but the response was lost: no other attempt has exactly this time
+# finds an end that was recorded although the response was lost: no other attempt ends at exactly this time
 _ENDED_SO = "SELECT 1 FROM applies WHERE number = %(number)s AND ended_at = greatest(%(now)s, started_at)"
 _STEP = "INSERT INTO apply_steps (apply, position, schedule_id, verb, status, detail) VALUES (%s, %s, %s, %s, %s, %s)"
 _READ = """
@@ -171,7 +171,7 @@ class Audit:
         return tuple(map(_record, found))
 
     async def present(self, target: observed.Target) -> int:
-        """Return how many schedules the last apply or prune with any of the prefixes left; see `ports.Audit`."""
+        """Return the number of schedules after the last apply or prune with any of the prefixes; see `ports.Audit`."""
         where = {"namespace": target.namespace, "prefixes": list(target.prefixes), "owner": target.owner}
         async with database.opened(self._url, path=self._path) as connection:
             row = await (await connection.execute(_PRESENT, where)).fetchone()

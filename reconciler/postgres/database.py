@@ -74,7 +74,7 @@ _STATES = {  # an SQLSTATE or its class, and a hint
 
 
 class _Moments(TimestamptzLoader):
-    """Reads a time that Python cannot represent, such as `infinity`, as the earliest or latest one that it can."""
+    """Reads a time that Python cannot represent, such as `infinity`, as the earliest or latest time that it can."""
 
     def load(self, data: bytes | bytearray | memoryview) -> datetime.datetime:
         """Return the time in UTC."""
@@ -166,7 +166,7 @@ _MOMENT = 0.1  # seconds
 def _interrupt(task: asyncio.Task[object] | None) -> None:
     if task is not None:
         task.cancel()
-        task.uncancel()  # only the timeout has cancelled the task
+        task.uncancel()  # so that only the timeout counts as a cancellation
 
 
 @contextlib.contextmanager

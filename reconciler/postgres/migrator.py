@@ -156,7 +156,7 @@ async def create_schema(connection: database.Connection, schema: str, where: str
 
 
 def marking(schema: str) -> sql.Composed:
-    """Return the statement that adds the comment for tables in their own schema to the records table."""
+    """Return the statement that marks the records table, with a comment, as being in the tables' own schema."""
     table = schemas.name(schema, schemas.RECORDS)
     return sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(schemas.MARK))
 
@@ -181,7 +181,7 @@ def missing(known: Iterable[scripts.Script], applied: Iterable[Applied], where: 
         if each.sha256 != by_number[each.number].sha256:
             raise errors.StoreError(
                 f"migration {each.name} has changed since it was applied to {where}",
-                hint="install the release of reconciler that applied it; a change needs its own migration",
+                hint="install the release of reconciler that applied it; put any change in a new migration",
             )
     done = {each.number for each in applied}
     return tuple(each for number, each in by_number.items() if number not in done)

@@ -140,7 +140,7 @@ class Pool:
 
 
 def _has_news(connection: database.Connection) -> bool:
-    """Return whether the server has sent something between calls, usually that the session has ended."""
+    """Return whether the server has sent something between calls, usually a notice that the session has ended."""
     socket = select.poll()
     socket.register(connection.fileno(), select.POLLIN)
     return bool(socket.poll(0))

@@ -48,7 +48,7 @@ class Moved:
 
 
 async def move(chosen: settings.Database, folder: Traversable = scripts.FOLDER) -> Moved:
-    """Move everything that our recorded migrations created, atomically; has no effect once that is done.
+    """Move everything that our recorded migrations created, atomically; has no effect if it is already in place.
 
     Running programs continue with the moved tables. Roles that may read the tables are granted the right to use the
     schema. Raises `errors.StoreError` if both schemas have our tables, if the schema contains other objects with the

@@ -1,7 +1,7 @@
 """The schema that contains our tables: their own, or the one in which an earlier release created them.
 
-Earlier releases created them in the first schema of the role's search path, usually `public`. Those tables are used
-there until `reconciler db move` moves them.
+Earlier releases created them in the first schema of the role's search path, usually `public`. Those tables stay in
+use there until `reconciler db move` moves them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from psycopg import sql
 
 from reconciler.postgres import database
 
-RECORDS = "reconciler_migrations"  # the table that identifies our tables
+RECORDS = "reconciler_migrations"  # the table of applied migrations; its schema contains our tables
 # the comment on the records table; a table in an earlier release's schema does not have it
 MARK = "Records of reconciler, whose tables have a schema of their own."
 _COLUMNS = ("number", "name", "sha256", "applied_at")

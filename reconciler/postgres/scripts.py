@@ -1,7 +1,7 @@
 """The migrations of this release: numbered SQL files, in one directory for each group of tables.
 
 The audit's tables and those of users' schedules are created independently, when they are first needed. Numbers are
-unique across the groups, so that one table records all of them.
+unique across the groups, so that one table can record all of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Script:
 
     @property
     def created(self) -> tuple[tuple[str, str], ...]:
-        """Return the kind and name of each object that it creates, except indexes, which belong to their tables."""
+        """Return the kind and name of each object that the migration creates, except indexes (part of their tables)."""
         return tuple((kind.decode(), name.decode()) for kind, name in _CREATED.findall(self.sql))
 
 

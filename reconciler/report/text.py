@@ -90,7 +90,7 @@ class Text:
         return f"  {symbol} {name} {status}: {phrases.printable(outcome.detail)}\n"
 
     def outcomes(self, outcomes: Iterable[plans.Outcome], plan: plans.Plan | None = None) -> str:
-        """Return the summary of an apply, a repair, or a prune (all deletions); with a plan, it names the server."""
+        """Return the summary of an apply, a repair, or (if any step is a deletion) a prune; `plan` adds the server."""
         ended = tuple(outcomes)
         done = [outcome.change.verb for outcome in ended if outcome.status is plans.Status.DONE]
         deletes = any(outcome.change.verb is plans.Verb.DELETE for outcome in ended)

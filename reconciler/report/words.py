@@ -310,7 +310,7 @@ def _origin(change: plans.Change, now: datetime.datetime | None, mark: Callable[
 
 
 def takeovers(plan: plans.Plan, mark: Callable[[str], str] = str) -> list[str]:
-    """Return a line for each schedule that the plan takes over and makes run something else."""
+    """Return a line for each schedule that the plan takes over and that will then run something different."""
     found = taken.takeovers(plan)
     return [f"{mark(phrases.printable(labels.brief(taken.taken(each))))}: {taken.changes(each)}" for each in found]
 
@@ -358,14 +358,14 @@ def ago(when: datetime.datetime, now: datetime.datetime) -> str:
 
 
 def paused_by(pause: observed.Pause, timezone: str, now: datetime.datetime) -> str:
-    """Return who paused a schedule and when, as far as known; empty if neither is."""
+    """Return who paused a schedule and when, as far as is known; empty if neither is known."""
     who = f"by {phrases.printable(pause.by)}" if pause.by else ""
     when = f"on {moment(pause.at, timezone)} ({ago(pause.at, now)})" if pause.at else ""
     return " ".join(part for part in (who, when) if part)
 
 
 def overdue(passed: observed.Overdue, timezone: str) -> str:
-    """Return which due times passed without a run, and why."""
+    """Return how many due times passed without a run, and why."""
     why = f": {phrases.printable(redaction.text(passed.reason) or '')}" if passed.reason else ""
     return f"{passed.count} due times since {moment(passed.since, timezone)} passed without a run{why}"
 

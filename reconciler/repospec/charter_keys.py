@@ -31,7 +31,7 @@ _NEUTRAL = {row.key: row.neutral for row in fields.TABLE}  # the values that res
 
 
 def entry(schedule: model.Schedule, inherited: model.Schedule, name: str) -> Entry:
-    """Return a charter's keys that declare the schedule; `inherited` is the schedule of a charter without keys."""
+    """Return the keys of a charter that declares the schedule; `inherited` is what a charter without keys declares."""
     live, before = (words(each) for each in (expressible(schedule), inherited))
     if not _is_built_in(schedule, name):
         live = {key: value for key, value in live.items() if key not in fields.BUILT_IN}
@@ -74,7 +74,7 @@ def words(schedule: model.Schedule) -> rows.Words:
 def name(schedule: model.Schedule, prefix: str, taken: Container[str]) -> str:
     """Return a name for the charter that is not among `taken` (in lower case).
 
-    This is the name in the workflow's argument if that results in this id, or else the id without invalid characters.
+    This is the name in the workflow's argument if it results in this id, or else the id without invalid characters.
     """
     rest = schedule.id.removeprefix(prefix) or schedule.id  # if the prefix is the whole id, no name remains
     named = fields.words(schedule).get("charter")
@@ -213,7 +213,7 @@ def kept(entry: Entry) -> Iterator[str]:
 
 
 def comments(timing: timings.Timing) -> Iterator[str]:
-    """Yield the calendars' comments, except crons; charters have no key for comments."""
+    """Yield the calendars' comments, except cron expressions; charters have no key for comments."""
     for calendar in timing.calendars:
         if calendar.comment and not cron.is_text_of(calendar.comment, calendar):
             yield calendar.comment

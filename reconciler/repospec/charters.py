@@ -17,7 +17,7 @@ PAUSES = "manual_pauses"  # also a key of the section: the default for charters 
 
 
 def environment(document: values.Document, name: str | None, path: str) -> Mapping[str, Any]:
-    """Return an environment's object, empty if none is specified; UsageError if the file does not have it."""
+    """Return an environment's object, empty if none is specified; raises `errors.UsageError` if it is undeclared."""
     if name is None:
         return {}
     known: Any = rules.value_at(document, rules.ENVIRONMENTS) or {}
@@ -38,8 +38,8 @@ def read(
     """Return the declared charters in the file's order; the document must have passed the schema and the rules.
 
     A key comes from the first of these that has it: the environment's charter, the charter, the environment's defaults,
-    the defaults, and the built-in defaults, to which a null resets it. Cron, calendars, and intervals are inherited
-    together.
+    the defaults, and the built-in defaults. A null resets a key to its built-in default. Cron, calendars, and intervals
+    are inherited together.
     """
     return tuple(_charter(each, prefix) for each in _sources(document, environment))
 
@@ -75,7 +75,8 @@ def _values(defined: rules.Keys) -> dict[str, Any]:
 class _Source:
     """All keys of one charter, including inherited and overridden ones, and where they are defined.
 
-    `over` is an environment's path; `names` maps the lower-case names of the charters that it changes to their names.
+    `over` is the environment's path; `names` maps each charter name that it overrides, in lower case, to its spelling
+    there.
     """
 
     def __init__(self, document: values.Document, index: int, over: values.Path, names: Mapping[str, str]) -> None:

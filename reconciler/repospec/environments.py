@@ -65,7 +65,7 @@ def valid(declared: Sequence[declarations.Declaration]) -> str:
 def _chosen(
     root: nodes.Node | None, path: str, choice: declarations.Choice, names: Sequence[str], folder: pathlib.Path | None
 ) -> tuple[str, ...]:
-    """Return the names without repetitions; `*` is replaced by all that the file declares."""
+    """Return the names without repetitions; `*` is replaced by all the names that the file declares."""
     chosen = tuple(dict.fromkeys(names))
     if ALL not in chosen:
         return chosen
@@ -150,7 +150,10 @@ def _declared_twice(first: declarations.Declaration, second: declarations.Declar
 
 
 def _renamed_twice(first: declarations.Declaration, second: declarations.Declaration) -> Iterator[problems.Problem]:
-    """Yield a problem for each former id in both; a former charter name is accepted, with a different id in each."""
+    """Yield a problem for each former id that both environments declare.
+
+    Both may declare the same former charter name, because it yields a different id in each.
+    """
     ids = {id_ for charter in first.charters for id_ in _former_ids(charter)}
     for charter in second.charters:
         taken = next((id_ for id_ in _former_ids(charter) if id_ in ids), None)
@@ -163,5 +166,5 @@ def _renamed_twice(first: declarations.Declaration, second: declarations.Declara
 
 
 def _former_ids(charter: declarations.Charter) -> tuple[str, ...]:
-    """Return a charter's possible former ids, without any that can only be a charter's name."""
+    """Return a charter's possible former ids; a second one that is a valid charter name is treated only as a name."""
     return tuple(id_ for id_ in charter.was if id_ == charter.was[0] or not identities.is_name(id_))

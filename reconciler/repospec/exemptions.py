@@ -20,7 +20,7 @@ _COMPARED = 1_000  # the maximum number of paths searched for a similar one
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """A part of the section where the key can appear; `environment` and `charter` are None if it applies to all."""
+    """A part of the section where one of `KEYS` can appear; `environment` or `charter` is None if it covers all."""
 
     at: values.Path
     environment: str | None
@@ -90,7 +90,7 @@ def _fields(document: values.Document, environment: str | None) -> dict[str, row
 
 
 def _words(schedule: model.Schedule) -> rows.Words:
-    """Return a schedule's fields; those of the built-in object are also part of its first argument."""
+    """Return a schedule's fields, and its arguments, which contain the built-in object's fields a second time."""
     return {**fields.words(schedule), fields.ARGUMENTS: encodings.listed(schedule.action.arguments)}
 
 
@@ -99,7 +99,7 @@ def _layer(
 ) -> Iterator[problems.Problem]:
     texts = rules.value_at(document, (*layer.at, key))
     for index, text in enumerate(texts if isinstance(texts, list) else []):
-        is_template = (*layer.at, key, index) in document.templates  # each charter has its own path
+        is_template = (*layer.at, key, index) in document.templates  # the path differs between charters
         if is_template or not isinstance(text, str) or not text:  # the schema reports the latter two
             continue
         fault = _fault(text, key, candidates, _where(layer))

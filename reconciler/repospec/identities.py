@@ -56,7 +56,7 @@ def _former_names(declared: Iterable[declarations.Charter]) -> Iterator[problems
 def check_others(
     declared: Iterable[declarations.Charter], environment: str | None, others: Mapping[str, str]
 ) -> Iterator[problems.Problem]:
-    """Yield a problem for each former name that another environment declares: their applies would undo each other.
+    """Yield a problem for each former name that another environment declares: each apply would undo the other's.
 
     `others` maps ids to environments.
     """

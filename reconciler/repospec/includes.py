@@ -23,7 +23,7 @@ def add(document: values.Document, path: str, folder: pathlib.Path | None) -> bo
     """Append the included charters, with their places, to the spec's own; add problems to the document's `problems`.
 
     Return whether all files could be read. `folder` is the spec's directory, or None if the spec is not a file; then
-    `errors.UsageError` is raised if it includes any files. Messages show the files as paths in `path`'s directory.
+    `errors.UsageError` is raised if it includes any files. Messages show each file's path with `path`'s directory.
     """
     before, size = len(document.problems), 0
     document.inclusions = tuple(_inclusions(document, path, folder))
@@ -90,7 +90,7 @@ def _inclusions(document: values.Document, path: str, folder: pathlib.Path | Non
 def _others(
     names: Iterable[str], pattern: str, place: declarations.Place, path: str, folder: pathlib.Path | None
 ) -> tuple[str, ...]:
-    """Return the matches other than the spec; `problems.InvalidSpecError` for the path of the spec itself."""
+    """Return the matches other than the spec; raises `problems.InvalidSpecError` if the pattern is the spec's path."""
     spec = pathlib.Path(folder or ".", pathlib.PurePath(path).name).resolve()
     found = tuple(name for name in names if pathlib.Path(folder or ".", name).resolve() != spec)
     if not found and patterns.is_plain(pattern):
@@ -107,7 +107,7 @@ class _Search:
         self._matched = 0
 
     def matches(self, pattern: str, place: declarations.Place) -> list[str]:
-        """Return the sorted matches, relative to the directory; `problems.InvalidSpecError` if the search fails."""
+        """Return the sorted matches, relative to the directory; raises `problems.InvalidSpecError` if that fails."""
         try:
             found = sorted(self._walk(self._folder, "", patterns.start(pattern), place))
             is_folder = not found and self._folder.joinpath(*patterns.parts(pattern)).is_dir()

@@ -25,7 +25,7 @@ from reconciler.repospec import (
 )
 from reconciler.schedule import declarations, ownership
 
-SURE = 0.88  # how similar to one of our keys an unknown key must be to be a typo, not another tool's key
+SURE = 0.88  # an unknown key at least this similar to one of ours is a typo, not another tool's key
 
 
 def load(
@@ -97,7 +97,7 @@ def declared(
 
 
 def _elsewhere(documents: Mapping[str | None, values.Document], environment: str | None) -> tuple[str, ...]:
-    """Return the prefixes that are declared for other environments, or outside of environments."""
+    """Return the prefixes that are declared for other environments, or outside of any environment."""
     declared = (
         ownership.declared(rules.value_at(document, (*rules.SECTION, "prefix")))
         for name, document in documents.items()
@@ -173,7 +173,7 @@ def section(
     governance = sections.evaluate(pairs[dialect.section][1], dialect) if dialect else None
     if governance is not None:
         is_whole = includes.add(governance, path, folder)
-        found += [*governance.problems, *_misspelt(governance)]
+        found += [*governance.problems, *_misspelled(governance)]
         expanded = views.of(governance, choice)
         found += expanded.problems
         broken = [
@@ -209,8 +209,8 @@ def _declaration(
     )
 
 
-def _misspelt(document: values.Document) -> list[problems.Problem]:
-    """Find keys in the section that are similar to ours; others may be another tool's."""
+def _misspelled(document: values.Document) -> list[problems.Problem]:
+    """Find unknown keys in the section that are similar to ours; others may belong to another tool."""
     section = rules.value_at(document, rules.SECTION)
     if not isinstance(section, dict):
         return []

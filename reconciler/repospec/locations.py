@@ -21,7 +21,7 @@ def _nothing(path: Path) -> None:
 
 @dataclasses.dataclass(slots=True)
 class Locations(Generic[T]):
-    """A value for each path: the recorded one, or else the one that `find` returns; None if it is missing."""
+    """A value for each path: the recorded one, or else the one that `find` returns, which may be None."""
 
     find: Callable[[Path], T | None] = _nothing
     noted: dict[Path, T | None] = dataclasses.field(default_factory=dict)
@@ -45,7 +45,10 @@ class Locations(Generic[T]):
 
 
 class Tree:
-    """The nodes of a document, by path from `at`; `children` returns the keys and values of an object, by name."""
+    """The nodes of a document by path; the root is at path `at`.
+
+    `children` returns the keys and values of an object, by name.
+    """
 
     def __init__(self, root: nodes.Node, at: Path, children: Children) -> None:
         self._root = root

@@ -14,7 +14,7 @@ from reconciler.repospec import positions, problems
 from reconciler.schedule import declarations
 
 DEPTH_LIMIT = 100
-NODE_LIMIT = 1_000_000  # keys and values in a file, about 250 MB
+NODE_LIMIT = 1_000_000  # keys and values in a file; they use about 250 MB of memory
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LINE_LIMIT = 1_000  # characters; longer lines are not searched for an unquoted value, because the search is not linear
@@ -72,7 +72,7 @@ class Scalar:
         return self.start + positions.begin(self.file.text[self.start : self.end])
 
     def inside(self, offset: int) -> declarations.Place:
-        """Return the position of a character of the text, or that of the whole value if it is unknown."""
+        """Return the position of a character of the text or, if that is unknown, of the whole value."""
         index = positions.index(self.written, self.text, offset)
         return self.place if index is None else self.file.place(self._begin + index)
 
@@ -92,13 +92,16 @@ class Sequence:
 
     @property
     def place(self) -> declarations.Place:
-        """Return the position of its start."""
+        """Return the position of the list's start."""
         return self.file.place(self.start)
 
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
-    """Keys and values in the file's order, including duplicates; `flow` if in braces, the rest as in `Sequence`."""
+    """Keys and values in the file's order, including duplicates; `flow` if in braces.
+
+    The other attributes are as in `Sequence`.
+    """
 
     file: File
     start: int
@@ -111,7 +114,7 @@ class Mapping:
 
     @property
     def place(self) -> declarations.Place:
-        """Return the position of its start."""
+        """Return the position of the object's start."""
         return self.file.place(self.start)
 
 
@@ -250,7 +253,7 @@ class _Composer:
 
 
 def _unquoted(text: str, place: declarations.Place) -> str:
-    """Return what to do about an unquoted value that begins with a reserved character, as crons do; empty for others.
+    """Return what to do about an unquoted value that begins with a reserved character, as many crons do; else ''.
 
     The parser stops inside that value, because `*` begins an alias.
     """

@@ -77,7 +77,7 @@ def step(states: States, name: str) -> States:
 
 
 def named(states: States) -> States:
-    """Return the states in which a name or a wildcard comes next: `**` does not follow symlinks, because of loops."""
+    """Return the states that may enter a symlinked directory: `**` does not, because symlinks can form loops."""
     return frozenset(state for state in states if state[:1] != (ANY_DEPTH,))
 
 

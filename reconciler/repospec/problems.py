@@ -67,7 +67,7 @@ def _shown(quoted: re.Match[str]) -> str:
 
 
 def seen_from(place: declarations.Place, other: declarations.Place) -> str:
-    """Return the other position, with its file only if that differs."""
+    """Describe the other position, including its file only if the two files differ."""
     return f"on line {other.line}" if place.path == other.path else f"at {other}"
 
 

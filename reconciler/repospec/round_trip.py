@@ -58,7 +58,7 @@ def reader(
 
 
 def _inherited(root: nodes.Node | None, dialect: dialects.Dialect) -> Iterator[tuple[nodes.Node, nodes.Node]]:
-    """Yield the pairs of the file's section, without charters, overrides of single charters, and includes."""
+    """Yield the keys and values in the file's section, without charters, overrides of single charters, or includes."""
     for key, value in root.pairs if isinstance(root, nodes.Mapping) else ():
         if isinstance(key, nodes.Scalar) and key.text == dialect.section and isinstance(value, nodes.Mapping):
             for name, inner in _without(value, dialects.LIST, includes.KEY):

@@ -254,8 +254,8 @@ def _zones(document: values.Document, at: values.Path, zone: values.Value, where
             message = f"this cron has no time zone, but another one does{where}; Temporal rejects the combination"
             if cron.named_zone(_text_at(document, path))[0]:
                 message = (
-                    f"Temporal ignores this cron's time zone, because it uses @every, but another one has a time zone"
-                    f"{where}; Temporal rejects the combination"
+                    "Temporal ignores this cron's time zone, because the cron uses @every, but another cron has a time "
+                    f"zone{where}; Temporal rejects the combination"
                 )
         if (name or any(named.values())) and name != agreed:
             hint = "specify it once, under timezone:"

@@ -74,7 +74,7 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
             name = repr(at[-1]) if at and isinstance(at[-1], str) else _owner(at, document)
             message, hint = _sentence(violation, name)
             if isinstance(violation.got, str) and violation.keyword == "pattern":
-                key = document.keys.get(document.dialect.path((*at, violation.got)))  # None for a value
+                key = document.keys.get(document.dialect.path((*at, violation.got)))  # None if `got` is a value
                 place = key or place
             yield problems.Problem(place=place, message=message, hint=hint)
 

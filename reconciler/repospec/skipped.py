@@ -12,7 +12,7 @@ _NAMED = 3  # ids listed in a sentence
 def is_skipped(
     schedule: model.Schedule, declaration: declarations.Declaration, taken: Collection[str], named: Collection[str]
 ) -> bool:
-    """Return whether a schedule gets no charter, regardless of its fields: it has one or belongs to another owner."""
+    """Return whether a schedule gets no charter, regardless of its fields: it already has one or has another owner."""
     return schedule.id in taken or (is_foreign(schedule, declaration) and schedule.id not in named)
 
 

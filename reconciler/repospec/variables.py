@@ -26,7 +26,7 @@ Expanded: TypeAlias = values.Value | values.Template
 
 
 class UnsetError(Exception):
-    """A string cannot be expanded; `missing` are variables without a value, or is empty if a problem was recorded."""
+    """A string cannot be expanded; `missing` lists the unset variables; it is empty if a problem was recorded."""
 
     def __init__(self, missing: frozenset[str] = frozenset()) -> None:
         super().__init__(*sorted(missing))
@@ -75,7 +75,7 @@ def _too_much(what: str, place: declarations.Place) -> problems.InvalidSpecError
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """The variables that a section declares: for each, the paths of its values, the environment's first."""
+    """The variables that a section declares: for each, the paths of its values, the one in the environment first."""
 
     document: values.Document
     paths: Mapping[str, tuple[values.Path, ...]]  # in the environment
@@ -164,9 +164,10 @@ class Variables:
         )
 
     def expanded(self, text: str, at: values.Path, scope: Scope, depth: int = 0) -> Expanded:
-        """Return the value of the reference that is the entire string, else the text, or its parts if charters differ.
+        """Return the expanded text, or its parts if the result differs between charters.
 
-        `depth` is the nesting depth of the variables that led here. Raises `UnsetError` for a string without a value.
+        If the entire string is one reference, return the value that it refers to, of any type. `depth` is the nesting
+        depth of the variables that led here. Raises `UnsetError` for a string without a value.
         """
         try:
             parts = references.parse(text)

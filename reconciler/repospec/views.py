@@ -22,7 +22,7 @@ _INHERITED: variables.Scope = {_ID: _ID, _NAME: _NAME}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A section in one environment, or without one; it contains no other environments.
+    """A section as seen in one environment, or without one; the keys of other environments are removed.
 
     `unset` has the positions of strings without a value, which are left unchanged.
     """
@@ -32,15 +32,16 @@ class View:
     unset: frozenset[declarations.Place] = frozenset()
 
     def without_unset(self, found: Iterable[problems.Problem]) -> list[problems.Problem]:
-        """Return the problems that are not about strings without a value."""
+        """Return the problems, except those at positions in `unset`."""
         return [problem for problem in found if problem.place not in self.unset]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """A section in the run's environment (`chosen`) and in each other one (`others`); only one view without references.
+    """A section as seen in the selected environment (`chosen`) and in every other one (`others`).
 
-    `variables` are the values from outside, as JSON; `unused` has the positions of variables that are never used.
+    If the section has no references, there is only one view. `variables` are the values from outside, as JSON; `unused`
+    has the positions of variables that are never used.
     """
 
     chosen: View

@@ -144,7 +144,7 @@ def changed(path: pathlib.Path, more: Mapping[str, pathlib.Path], before: Mappin
 
 
 def checksums(path: pathlib.Path, more: Mapping[str, pathlib.Path]) -> dict[str, str]:
-    """Return the checksums of a file and of more files, by path relative to the first file's directory.
+    """Return the checksums of a file and any additional files, by path relative to the first file's directory.
 
     The result is empty if `more` is empty. Raises the same errors as `sha256`.
     """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 
-# objects between collections; with Python's 700, collections take a quarter of the time to read a large spec
+# objects between collections; with Python's default of 700, collecting takes a quarter of the time that it takes to
+# read a large spec
 _CREATED = 100_000
 
 

@@ -16,7 +16,7 @@ def prepare() -> None:
     """Make the exit code and the standard streams reliable before the program is imported.
 
     Nothing has been done yet, so a signal ends the process at once. A closed stream is replaced with one that cannot be
-    written to: otherwise, the next connection would get its descriptor, and libraries would print to it.
+    written to: otherwise, the next connection would get its descriptor, and libraries would print to that connection.
     """
     signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
@@ -35,7 +35,7 @@ def _leave(number: int, _: object) -> None:
 
 
 def listen() -> None:
-    """Make SIGTERM end the program like Ctrl-C, so that an apply still reports its outcomes.
+    """Make SIGTERM end the program the way Ctrl-C does, so that an apply still reports its outcomes.
 
     SIGINT is enabled again, because SIGTERM is forwarded as SIGINT, and a shell without job control starts background
     processes with SIGINT ignored.

@@ -42,8 +42,8 @@ class Session:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return the result of a coroutine.
 
-        A second interrupt exits the event loop at once and leaves the task pending. The task is ended before the
-        interrupt propagates, so that its effects are known when they are recorded and reported.
+        A second interrupt exits the event loop at once and leaves the task pending. In that case, the task is ended
+        before the interrupt propagates, so that its effects are known when they are recorded and reported.
         """
         tasks: list[asyncio.Task[Any]] = []
         results: list[T] = []

@@ -79,7 +79,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=(),
         silent=(),
         proto="spec.exclude_structured_calendar",
-        description="Declared times at which the schedule does not fire.",
+        description="Times at which the schedule does not fire, as calendars.",
         examples=([{"month": 12, "day_of_month": "24-26"}],),
     ),
     rows.Field(
@@ -87,8 +87,8 @@ TABLE: tuple[rows.Row, ...] = (
         at=places.at(lambda schedule: schedule.timing.timezone),
         kind=kinds.Text(refuse=zones.check),
         default="UTC",
-        description="The IANA time zone of the cron. Daylight saving time applies: the schedule does not fire at a "
-        "skipped local time, and fires twice at a repeated one.",
+        description="The IANA time zone of cron, calendars, and exclude. Daylight saving time applies: the schedule "
+        "does not fire at a skipped local time, and fires twice at a repeated one.",
         examples=("Europe/Berlin", "UTC"),
         stored_description="The IANA time zone.",
     ),
@@ -302,9 +302,9 @@ TABLE: tuple[rows.Row, ...] = (
         default=None,
         silent={},
         own="action.start_workflow.memo.fields",
-        description="The memo of the schedule itself, in addition to that of its runs; any JSON values. If omitted, it "
-        "is left unchanged; {} removes it. On the V1 schedule backend, it takes effect only when the schedule is "
-        "created.",
+        description="The memo of the schedule itself, in addition to the memo of its runs; any JSON values. If "
+        "omitted, it is left unchanged; {} removes it. On the V1 schedule backend, it takes effect only when the "
+        "schedule is created.",
         examples=({"team": "platform"},),
         stored_description="The memo of the schedule itself. Since 1.4.",
     ),
@@ -323,7 +323,7 @@ TABLE: tuple[rows.Row, ...] = (
         default=None,
         silent={},
         own="action.start_workflow.search_attributes.indexed_fields",
-        description="The search attributes of the schedule itself, which a list of schedules can be filtered by; "
+        description="The search attributes of the schedule itself, by which lists of schedules can be filtered; "
         "values are written as in search_attributes. If omitted, they are left unchanged; {} removes them.",
         examples=({"Team": "platform"},),
         stored_description="The search attributes of the schedule itself. Since 1.4.",
@@ -421,7 +421,8 @@ TABLE: tuple[rows.Row, ...] = (
         description="The arguments that the workflow is called with, in order, instead of the object with entrypoint "
         "and input. Any JSON values; null is passed as binary/null. An object with an `encoding` key represents a "
         "payload in that encoding: json/protobuf with `message_type` and `data`, binary/protobuf with `message_type` "
-        "and `base64`, binary/plain with `base64`, or json/plain with `data` for an object that itself has that key.",
+        "and `base64`, binary/plain with `base64`, or json/plain with `data` for an object that itself has an "
+        "`encoding` key.",
         examples=(["daily", {"limit": 100}], [{"encoding": "json/protobuf", "message_type": "acme.Order", "data": {}}]),
     ),
     rows.Field(
@@ -436,9 +437,9 @@ TABLE: tuple[rows.Row, ...] = (
     ),
     rows.Countdown(
         key="remaining_actions",
-        description="How many times to fire in total. The count starts here, so a lower count on the server is not a "
-        "difference. With 0, the schedule never fires. Temporal deletes it a week after its last run, and the next "
-        "apply creates it again with the full count unless the charter is removed first.",
+        description="How many times to fire in total. The server counts down from this number, so a lower count there "
+        "is not reported as a difference. With 0, the schedule never fires. Temporal deletes it a week after its last "
+        "run, and the next apply creates it again with the full count unless the charter is removed first.",
         examples=(10,),
     ),
     rows.Field(
@@ -550,8 +551,8 @@ def words(
 ) -> rows.Words:
     """Return the schedule's fields that are not empty, as they are written in a spec, in the table's order.
 
-    Calendars appear under `cron` or `calendars`, and arguments under `input` or `args`, as they do for `like` (by
-    default, the schedule itself).
+    Calendars appear under `cron` or `calendars`, and arguments under `input` or `args`, whichever `like` (by
+    default, the schedule itself) uses.
     """
     shown: rows.Words = {}
     for row in TABLE if table is None else table:

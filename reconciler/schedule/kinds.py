@@ -87,8 +87,8 @@ FLAG = Flag()
 class Text:
     """A string of 1 to `longest` bytes; the schema counts characters.
 
-    A `name` is compared by people, so it must not contain invisible characters. `refuse` raises ValueError for other
-    invalid strings.
+    If it is a `name`, people compare it by eye, so it must not contain invisible characters. `refuse` raises ValueError
+    for other invalid strings.
     """
 
     longest: int | None = None

@@ -157,7 +157,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """How many schedules a server has: the managed ones, and all with the prefixes, regardless of their owner."""
+    """How many schedules a server has: the managed ones, and all whose ids have a managed prefix, whoever owns them."""
 
     managed: int = 0
     present: int = 0

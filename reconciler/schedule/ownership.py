@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-Prefixes: TypeAlias = tuple[str, ...]  # at least one; with the empty prefix, "", only the owner's mark decides
+Prefixes: TypeAlias = tuple[str, ...]  # at least one; with the empty prefix (""), only the owner's mark matters
 
 GOVERNANCE_PREFIX = "governance:"
 DEFAULT_PREFIXES: Prefixes = (GOVERNANCE_PREFIX,)
@@ -29,7 +29,7 @@ def prefixes(values: Iterable[str]) -> Prefixes:
 
 
 def declared(value: object) -> Prefixes:
-    """Return the prefixes that a spec declares as a string or a list; the default for None and any other value."""
+    """Return the prefixes that a spec declares as a string or a list; for any other value, the default prefixes."""
     if isinstance(value, list):
         return prefixes(each for each in value if isinstance(each, str))
     return (value,) if isinstance(value, str) else DEFAULT_PREFIXES
@@ -68,9 +68,9 @@ def default_id(prefix: str, name: str) -> str:
 
 
 def name(prefixes: Prefixes, schedule_id: str) -> str:
-    """Return the id without its prefix: the first one, which charters use, or else the longest one it starts with.
+    """Return the id without the first prefix, which charters use, or else without the longest one it starts with.
 
-    If an id is itself a prefix, or has none, return it unchanged.
+    An id that is itself a prefix, or starts with none of them, is returned unchanged.
     """
     first, *others = prefixes
     for prefix in (first, *sorted(others, key=len, reverse=True)):

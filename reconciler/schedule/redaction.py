@@ -13,7 +13,7 @@ from reconciler import json_values
 from reconciler.credentials import detection, held
 from reconciler.schedule import governed, model, paths
 
-HIDDEN = "(secret)"  # replaces a string that is not compared
+HIDDEN = "(secret)"  # replaces a secret if a digest is unknown, or not needed for comparison
 _DIGEST = re.compile(r"\((secret|encrypted), (sha256|hmac):[0-9a-f]{12}\)")
 # Last words of the keys in entries such as {name: DB_PASSWORD, value: …}; words in the _ANY sets have other uses too.
 _NAME_KEYS = {"name", "key", "field", "header", "variable", "var", "env", "param", "parameter", "k"}

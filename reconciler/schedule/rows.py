@@ -155,7 +155,7 @@ def declared_as_cron(calendar: timings.Calendar) -> bool:
 
 
 def _are_crons(timing: timings.Timing, like: timings.Timing) -> Mapping[timings.Calendar, bool]:
-    """Return whether each calendar is written as a cron: a calendar that is also in `like` is written as it is there.
+    """Return whether each calendar is written as a cron: a calendar that is also in `like` keeps the form used there.
 
     Other calendars are written like the ones in `like` that they probably replace.
     """
@@ -285,7 +285,7 @@ class Times(Generic[V]):
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         value = self.at.get(schedule)
-        if self.crons and within.is_exempt((self.crons,)):  # which plans show under that key
+        if self.crons and within.is_exempt((self.crons,)):  # plans show the calendars under that key
             return {}
         return {self.at.path: self.kind.redact(value, within, (self.key,))}
 
@@ -303,7 +303,7 @@ class Times(Generic[V]):
 class Identity:
     """The schedule's id; a draft already has a default id, and documents store the id elsewhere.
 
-    If `is_own` is false, this is the id of the schedule that this one replaces, which only charters have.
+    If `is_own` is false, this is the id of the schedule that this one replaces; only charters declare such an id.
     """
 
     key: str
@@ -380,7 +380,7 @@ class Countdown:
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         for path in (places.REMAINING, places.COUNTED_FROM):
-            draft.values[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON
+            draft.values[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON Schema
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         del schedule, within  # contains no strings

@@ -31,10 +31,10 @@ PATIENCE = datetime.timedelta(seconds=60)  # for one call, while the server resp
 SILENCE = 8.0  # seconds without any response, after which the server is treated as unreachable
 # A Describe is a query to the schedule's own workflow. About one in 400 is lost (seen on 1.29.1), and the server waits
 # 5 s before it repeats the query, but responds to a second Describe at once, so a second one is sent early.
-READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5))  # per attempt; the last one repeats
+READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5))  # per attempt; the last one is reused
 LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # listings are not lost: repeating one early would only add load
 _PROBE_EVERY = 1.0  # seconds
-_PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before retrying a read that could not be served; the last one repeats
+_PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before retrying a read that could not be served; the last one is reused
 _PASSES_WITHIN = 10.0  # seconds for which a transient failure is retried, with the same pauses as in the SDK
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH, _PAUSE_JITTER = 0.1, 5.0, 1.5, 0.2
 
@@ -118,7 +118,7 @@ class Calls:
             return await self._in_turn(send, seconds)
         except RPCError as error:
             translated = self._translated(error)
-            if isinstance(translated, errors.ConflictError):  # a read cannot conflict: the server did not process it
+            if isinstance(translated, errors.ConflictError):  # a read cannot conflict, so the server did not process it
                 hint = "check that the server is healthy, then try again"
                 raise errors.UnreachableError(
                     f"Temporal at {self.address} could not serve the request ({translated.message})", hint=hint
@@ -353,7 +353,7 @@ def _is_limited(error: RPCError) -> bool:
 
 
 def _retry_after(error: RPCError) -> float | None:
-    """Return how many seconds the server asked to wait before a retry; None if it did not.
+    """Return how many seconds the server asked us to wait before a retry; None if it did not.
 
     The SDK does not include `google.rpc.RetryInfo`. That message's only field is a duration with field number 1, so it
     is read as a message with bytes in that field.

@@ -1,7 +1,7 @@
 """Encrypted payloads, through a remote codec server: the protocol of the Temporal CLI and the web UI.
 
-The workflow's input, memo, summary, and details pass through it. Search attributes do not, nor do our own marks in the
-memo, which must be readable without it.
+The codec server encodes and decodes the workflow's input, memo, summary, and details, but not search attributes or our
+own marks in the memo, which must be readable without it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Remote:
                 "a header for the codec server contains characters that are not allowed in headers",
                 hint="check --codec-auth and --codec-header",
             )
-        import httpx  # here, because it takes half as long to import as the whole program, and few need it
+        import httpx  # here, because importing it takes half as long as the whole program, and few runs need it
 
         self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
 

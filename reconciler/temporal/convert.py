@@ -52,7 +52,7 @@ _OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinsta
 
 
 def own(memo: common_pb2.Memo, attributes: common_pb2.SearchAttributes) -> schedule_pb2.Schedule:
-    """Return the schedule's own memo and search attributes, in the message fields for those of its runs."""
+    """Return the schedule's own memo and search attributes, in the message fields meant for those of its runs."""
     held = schedule_pb2.Schedule()
     held.action.start_workflow.memo.CopyFrom(memo)
     held.action.start_workflow.search_attributes.CopyFrom(attributes)
@@ -142,7 +142,7 @@ def edit_own(held: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
 
 
 def _named(row: rows.Field[Any]) -> kinds.Kind[Any]:
-    """Return the kind of a row's value, which a charter may omit, but the server always has."""
+    """Return the kind of a row's value once it is set: charters may omit the value, but the server always has one."""
     return row.kind.of if isinstance(row.kind, records.Optional) else row.kind
 
 

@@ -80,7 +80,8 @@ class TemporalLock:
         if running is not None and running.request_id == request_id:
             return running.run_id
         if isinstance(error, errors.ConflictError):
-            raise _busy(running.holder if running else ports.Holder(who="a holder that has just released it")) from None
+            unknown = ports.Holder(who="a holder that has just released the lock")
+            raise _busy(running.holder if running else unknown) from None
         raise error
 
     async def _started(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:

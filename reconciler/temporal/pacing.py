@@ -11,12 +11,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 
-WINDOW = 20  # calls in progress at first; more are not faster on a dev server
+WINDOW = 20  # calls in progress at first; a larger number is not faster on a dev server
 WIDEST = 100
 _SLOWER = 1.3  # times the shortest latency so far: beyond this, calls only queue in the server
 _BURST = 0.1  # seconds' worth of calls that may start at once
-_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds after each refusal in a row, if it specifies no delay
-_JITTER = 0.25  # fraction of a pause, so that several programs do not retry at the same time
+_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # seconds to wait after each consecutive refusal that specifies no delay
+_JITTER = 0.25  # maximum random part of a pause, so that several programs do not retry at the same time
 
 Clock = Callable[[], float]
 
@@ -68,7 +68,7 @@ class Window:
                 self.size = min(self.size + 1, WIDEST)
 
     def on_refusal(self, started: float, now: float, retry_after: float | None = None) -> None:
-        """Record that the server rate-limited a call, and how many seconds it asked to wait before a retry, if any.
+        """Record that the server rate-limited a call, and how long it asked us to wait before a retry, if it did.
 
         Calls that started before the last refusal bring no new information: the window is halved once for all of them.
         """

@@ -33,11 +33,11 @@ class Pauses:
     async def read(self, live: observed.Live) -> observed.Pause:
         """Return who paused the schedule and when, as far as known.
 
-        V2 has no such history, but the pause is its last update. Nothing is known if we are not allowed to read the
-        history, or if it no longer reaches back far enough.
+        V2 keeps no history of calls; for it, return the time of the schedule's last update. Nothing is known if we are
+        not allowed to read the history, or if it no longer reaches back far enough.
         """
         ours = (live.schedule.note or "").startswith(ownership.PAUSED_BY_US)
-        if ours and (live.schedule.seal is None or live.is_sealed):  # else, someone else paused it, keeping our note
+        if ours and (live.schedule.seal is None or live.is_sealed):  # else someone else paused it and kept our note
             return observed.Pause(by="reconciler", at=live.history.updated_at)
         try:
             events = await self._events(live)
@@ -94,7 +94,7 @@ def _failure(events: Iterable[history_pb2.HistoryEvent]) -> str:
 
 
 def _latest(events: Iterable[history_pb2.HistoryEvent]) -> observed.Pause:
-    """Return the current pause from events, newest first: the earliest call since which it has stayed paused."""
+    """Return the current pause from events, newest first: the earliest call after which it stayed paused."""
     pause = observed.Pause()
     for event in events:
         if event.event_type == enums_pb2.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
@@ -114,7 +114,7 @@ def _created(event: history_pb2.HistoryEvent) -> observed.Pause | None:
     """Return who created the schedule in a paused state; None if no one did, or if the history begins later."""
     start = event.workflow_execution_started_event_attributes
     data = start.input.payloads[0].data if start.input.payloads and not start.continued_execution_run_id else b""
-    fields = unknown_fields.UnknownFieldSet(empty_pb2.Empty.FromString(data))  # of the server's own StartScheduleArgs
+    fields = unknown_fields.UnknownFieldSet(empty_pb2.Empty.FromString(data))  # the server's own StartScheduleArgs
     schedule = next((fields[at].data for at in range(len(fields)) if fields[at].field_number == 1), b"")
     if not schedule_pb2.Schedule.FromString(schedule).state.paused:
         return None

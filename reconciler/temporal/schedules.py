@@ -25,7 +25,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 PAGE_SIZE = 1000  # the server's maximum
 _ATTRIBUTE_WAITS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4)  # seconds between two reads of attributes just written
-_NOTICE = datetime.timedelta(seconds=10)  # within which even a busy server notices that a run ended
+_NOTICE = datetime.timedelta(seconds=10)  # the time within which even a busy server notices that a run ended
 
 
 def _new_request_id() -> str:
@@ -153,7 +153,7 @@ class Schedules:
             raise errors.UnreachableError(f"{error.message} (while reading {schedule_id})", hint=error.hint) from error
 
     async def explained(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-        """Return the same schedules: paused ones with who paused them, and active ones with their overdue times."""
+        """Return the same schedules, adding who paused the paused ones, and the overdue times of the active ones."""
         paused = {id_: live for id_, live in schedules.items() if live.schedule.paused}
         known = await self._each("pauses", self._pauses.read, paused.values())
         explained = {

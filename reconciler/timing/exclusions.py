@@ -37,7 +37,7 @@ def too_many(timing: timings.Timing, after: datetime.datetime) -> int:
 
 
 def _cost(timing: timings.Timing) -> int:
-    """Return the cost of a step: it searches all calendars, and many months for one such as Friday the 13th."""
+    """Return the cost of a step, which searches all calendars, and many months for one that means Friday the 13th."""
     return 1 + 5 * sum(len(each.day_of_month) < 31 and len(each.day_of_week) < 7 for each in timing.calendars)
 
 
@@ -47,7 +47,7 @@ def _most_a_day(timing: timings.Timing) -> int:
 
 
 def _in_a_cycle(timing: timings.Timing, offset: int) -> float:
-    """Return the number of excluded times on the days without a firing in a 28-year cycle; infinite without a cycle."""
+    """Return the number of excluded times on days without a firing in a 28-year cycle; infinite if nothing repeats."""
     days = [
         (patterns.taken(timing, on) * weight, patterns.firings(timing, on, offset) > 0)
         for on, weight in patterns.weights(timing).items()

@@ -26,7 +26,7 @@ _WHOLE_DAY = (1 << clocks.DAY) - 1
 
 _Date: TypeAlias = tuple[int, int, int]  # month, day of the month, day of the week
 Matches: TypeAlias = tuple[bool, ...]  # which calendars of a timing match a date, then which exclusions
-_Set: TypeAlias = int  # of the seconds of a day: bit n is set for second n
+_Set: TypeAlias = int  # a set of the seconds of a day: bit n is set for second n
 _Fields: TypeAlias = tuple[tuple[tuple[int, ...], ...], ...]  # each calendar's months, days of the month, and weekdays
 
 
@@ -76,7 +76,7 @@ def firings(timing: timings.Timing, on: Matches, offset: int) -> float:
 
 
 def taken(timing: timings.Timing, on: Matches) -> int:
-    """Return the number of firings on a day with these matches, before exclusions; shared times count repeatedly."""
+    """Return the number of firings on a day with these matches, before exclusions; a time counts once per calendar."""
     calendars = sum(times_of_day(each) for each, is_on in zip(timing.calendars, on, strict=False) if is_on)
     return calendars + sum(clocks.DAY // times.in_seconds(each)[0] for each in timing.intervals)
 

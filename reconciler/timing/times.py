@@ -90,7 +90,7 @@ def in_seconds(interval: timings.Interval) -> tuple[int, int]:
 def _of_calendar(calendar: timings.Calendar, zone: zoneinfo.ZoneInfo, last: int) -> int:
     """Return the next time after `last`, by advancing the wall clock one field at a time.
 
-    At the end of an hour after which the clocks are set back, that hour is searched once more, shifted.
+    When the clocks are set back and an hour repeats, that hour is searched a second time, with the new offset.
     """
     local = clocks.wall(last, zone)
     day, hour, minute, second = local.date(), local.hour, local.minute, local.second + 1

@@ -146,7 +146,7 @@ def why_off(declaration: declarations.Declaration, connection: settings.Connecti
 
 
 def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -> bool:
-    """Ask; raise `errors.LockedError` if the lock was lost, because it is not monitored during the prompt."""
+    """Ask for confirmation; raise `errors.LockedError` if the lock was lost in the meantime."""
     asked = time.monotonic()
     if not audience.agreed():
         audience.warn("Cancelled; nothing was changed.")
@@ -163,7 +163,7 @@ def _agreed(session: sessions.Session, audience: Audience, lease: ports.Lease) -
 class _Record:
     """What the audit records at the end; `started` is true once something may have been written.
 
-    `read_at` is when the plan began to read the server.
+    `read_at` is when reading the server for the plan began.
     """
 
     audience: Audience
@@ -228,14 +228,14 @@ async def _start(audit: ports.Audit, job: Job, plan: plans.Plan) -> int:
 
 
 def _readings(job: Job, plan: plans.Plan, record: _Record) -> Mapping[str, ports.Reading]:
-    """Return what later plans may rely on; only an apply compares schedules with the spec."""
+    """Return what later plans may rely on; empty unless this is an apply, which compares schedules with the spec."""
     if job.command != "apply":
         return {}
     return refresh.readings(job.declaration, plan, record.outcomes, salt=salts.new(), read_at=record.read_at)
 
 
 def _unrecorded(number: int, outcomes: tuple[plans.Outcome, ...], lost: errors.StoreError) -> errors.StoreError:
-    """Return the error for a lost record, which reports the steps that were applied."""
+    """Return the error for an audit record that could not be written; it reports how many steps were applied."""
     done = sum(outcome.status is plans.Status.DONE for outcome in outcomes)
     result = f"{done} of {len(outcomes)} steps were applied" if outcomes else "there was nothing to apply"
     return errors.StoreError(
@@ -336,7 +336,7 @@ async def apply_plan(
 ) -> plans.Applied:
     """Make the server match the plan; see `plan_apply.apply`.
 
-    A stale step is planned `again`, once, and applied if it is still the same step. If that fails, it stays stale.
+    A stale step is planned `again`, once, and applied if it is still the same step; if planning fails, it stays stale.
     """
     held: list[plans.Outcome] = []
 

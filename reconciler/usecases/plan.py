@@ -43,8 +43,8 @@ def propose(
     """Return the plan, from the server or from a snapshot; a snapshot has no workers to check.
 
     In a disabled environment, the plan has no changes, and nothing is read. `record` is where applies are recorded.
-    Raises `errors.UsageError` if the declaration limits what is read from the server, and there is a snapshot or the
-    record that it needs is missing.
+    Raises `errors.UsageError` if the declaration limits what is read from the server, but the plan is made from a
+    snapshot, or the required record is missing.
     """
     if not declaration.enabled:
         return Proposal(plan=disabled_plan(declaration, connection))
@@ -122,7 +122,7 @@ async def read_plan(
     """
     listed, assumed = await _listed(declaration, schedules, confirmed)
     plan = build.plan(declaration, await live.described(listed, declaration, schedules, target, assumed), target)
-    if plan.only:  # the schedules that it does not touch were listed but not described
+    if plan.only:  # schedules that the plan does not cover were listed but not described
         ids = {id_ for id_ in listed if ownership.claims(target.prefixes, id_)}
         ids |= {change.id for change in plan.changes if change.live is not None}
         plan = dataclasses.replace(plan, found=observed.Left(managed=len(ids), present=len(ids)))

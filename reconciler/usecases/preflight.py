@@ -13,7 +13,7 @@ from reconciler.plan import preflight as plan_preflight
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
 
-PATIENCE = datetime.timedelta(seconds=3)  # for each response about workers; a plan does not depend on them
+PATIENCE = datetime.timedelta(seconds=3)  # for each response about workers; plans do not depend on these responses
 
 
 async def read_preflight(

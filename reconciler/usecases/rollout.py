@@ -50,7 +50,7 @@ class Audience(Protocol):
         ...
 
     def ended(self, ended: rollouts.Ended) -> None:
-        """Record how an environment ended; those after a failed one are not started."""
+        """Record how the apply to an environment ended; environments after a failed one are not started."""
         ...
 
     def warn(self, text: str) -> None:
@@ -62,7 +62,7 @@ class Audience(Protocol):
 class Turn(apply.Job):
     """An apply to one environment; `planned` is the plan that was shown, None until it is made.
 
-    `planned_at` is when that plan began to read the server.
+    `planned_at` is when reading the server for that plan began.
     """
 
     allowed: guards.Allowed
@@ -198,7 +198,7 @@ def _refused(session: sessions.Session, turns: Sequence[Turn], error: str) -> No
 
 
 def _taken(session: sessions.Session, turn: Turn, part: rollouts.Part, audience: Audience) -> errors.ExitCode:
-    """Apply one environment, and report how it ended, whatever happens."""
+    """Apply to one environment, and report how that ended, whatever happens."""
     shown = _Shown(audience, part)
     try:
         code = apply.execute(session, turn, shown)
@@ -213,7 +213,7 @@ def _taken(session: sessions.Session, turn: Turn, part: rollouts.Part, audience:
 
 
 def broken_off(part: rollouts.Part, applied: plans.Applied | None, error: BaseException) -> rollouts.Ended:
-    """Return how an environment ended if its apply raised; `applied` is None if no step had ended."""
+    """Return the result for an environment whose apply raised; `applied` is None if no step had ended."""
     if isinstance(error, KeyboardInterrupt):
         reason, code = errors.ReconcilerError(errors.INTERRUPTED), interrupts.code()
         applied = applied or (plans.interrupted(part.plan) if part.plan else None)

@@ -90,7 +90,7 @@ def laughs() -> str:
     ],
     ids=[
         *("empty", "comment", "list", "syntax", "documents", "duplicate", "bytes", "control", "size"),
-        *("laughs", "depth", "cycle", "misspelt"),
+        *("laughs", "depth", "cycle", "misspelled"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_a_clear_error(local: program.Program, content: bytes, messages: str) -> None:

@@ -85,7 +85,7 @@ def copy(tmp_path: pathlib.Path) -> Copy:
 
 def test_a_command_is_a_module_and_a_line(copy: Copy) -> None:
     copy.write("reconciler/cli/hello.py", HELLO)
-    table = "COMMANDS: Mapping[str, tuple[str, str]] = {  # location in `reconciler`, and line in the help\n"
+    table = "COMMANDS: Mapping[str, tuple[str, str]] = {  # import path within `reconciler`, and one-line help\n"
     copy.edit("reconciler/cli/commands.py", table, f'{table}    "hello": ("cli.hello.hello", "Greet."),\n')
     assert copy.run("hello").stdout == "Hello.\n"
     assert re.search(r"^ +hello +Greet\.$", copy.run("--help").stdout, re.MULTILINE)

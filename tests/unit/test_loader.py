@@ -1080,7 +1080,7 @@ def test_the_hint_for_a_wrong_type_depends_on_the_key(keys: str, hint: str) -> N
 def test_two_zones_of_which_an_every_names_one_are_refused_for_the_right_reason() -> None:
     crons = '["TZ=Asia/Tokyo 0 1 * * *", "TZ=Europe/Berlin @every 5m"]'
     (found,) = problems(f"governance: {{schedules: [{{charter: A, cron: {crons}, entrypoint: E}}]}}")
-    assert "Temporal ignores this cron's time zone, because it uses @every" in found
+    assert "Temporal ignores this cron's time zone, because the cron uses @every" in found
 
 
 def test_json_with_escaped_pairs_of_surrogates_is_read_and_half_a_pair_is_refused() -> None:

@@ -115,7 +115,7 @@ def choice_and_overrides(command: parameters.Command) -> Callable[..., Any]:
 
 
 def choice_in_several(command: parameters.Command) -> Callable[..., Any]:
-    """Add the same options, but accept several environments; several names, or `*`, are passed as `selected`."""
+    """Add the same options as `choice_and_overrides`, but pass several environment names, or `*`, as `selected`."""
     return _choosing(_in_several(command), (*_CHOICE, *_OVERRIDES))
 
 
@@ -172,7 +172,7 @@ def refresh(command: parameters.Command) -> Callable[..., Any]:
         show_default=True,
         is_eager=True,  # the database options depend on it
         help="full reads every schedule; list reads only the schedules whose list entry differs from the spec; "
-        "changed also reads those whose charter changed since an apply last recorded it.",
+        "changed also reads those whose charter changed since an apply last confirmed that they matched it.",
     )
     @click.option(
         "--max-age",

@@ -112,7 +112,7 @@ def _with_problems(app: fastapi.FastAPI) -> None:
 
 
 def _describe_refusal(responses: dict[str, Any]) -> None:
-    """Replace the framework's own 422 response, which is never sent."""
+    """Replace the description of the framework's own 422 response, which is never sent."""
     if "422" in responses and "application/json" in responses["422"].get("content", {}):
         responses["422"] = {"description": "Unprocessable Content", **shapes.problems(422)[422]}
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import h11
 from uvicorn.protocols.http import h11_impl
 
-TO_SEND = 10.0  # seconds for a request's head, or for the rest of a request that already has its response
-TO_READ = 30.0  # seconds that a client may stop reading a response
+TO_SEND = 10.0  # seconds for a request's head, or for the rest of a request whose response was already sent
+TO_READ = 30.0  # seconds for which a client may stop reading a response
 
 
 class _Timer:

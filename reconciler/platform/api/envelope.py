@@ -81,7 +81,7 @@ def _completed(headers: list[tuple[bytes, bytes]], ids: Mapping[str, str]) -> li
 
 
 def _fields(scope: types.Scope, ids: Mapping[str, str], status: int, seconds: float) -> dict[str, Any]:
-    """Return the data of a request's log line."""
+    """Return the data for a request's log line."""
     state = scope["state"]
     fields = {
         "method": scope["method"],

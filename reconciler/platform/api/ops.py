@@ -71,7 +71,7 @@ def _is_minimal(headers: Iterable[str]) -> bool:
 
 
 def _failed(report: sync_job.Report, response: shapes.Synced) -> problems.Problem:
-    """Return the problem for a sync in which some steps did not succeed, with all of its outcomes."""
+    """Return the problem for a sync in which some steps did not succeed; it lists the outcome of every step."""
     members: dict[str, Any] = response.model_dump(mode="json", exclude={"status"})
     if report.exit_code is errors.ExitCode.STALE:
         kind, status, detail = "stale", http.HTTPStatus.CONFLICT, "schedules changed during the sync"

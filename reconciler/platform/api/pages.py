@@ -46,7 +46,7 @@ _POLICY = (
 
 
 def router() -> fastapi.APIRouter:
-    """Return the routes for the page and its files; if the package is missing, logs a warning and returns none."""
+    """Return the routes for the page and its files; if the package is missing, log a warning and return no routes."""
     pages = fastapi.APIRouter(prefix=ROOT, include_in_schema=False)
     if importlib.util.find_spec(_PACKAGE) is None:
         _LOG.warning("/docs is not served: install reconciler[service], or pass --no-docs")

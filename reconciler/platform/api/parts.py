@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PLANNERS = 2  # concurrent dry runs
 _READY_FOR = 1.0  # seconds for which the result of a readiness check is reused
 _CHECKERS = 2  # schedules that are validated concurrently, each on its own thread
-_AT_ONCE = 10  # rows that are propagated concurrently, so that the first of many finish early
+_AT_ONCE = 10  # rows that are propagated concurrently; the limit lets the first of many finish early
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,10 @@ class Temporal:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Which dependencies are unavailable, and how many rows might not be in Temporal; None if the database is one."""
+    """Which dependencies are unavailable, and how many rows might not be in Temporal.
+
+    `unsynced` is None while the database is unavailable.
+    """
 
     away: tuple[str, ...]
     unsynced: int | None

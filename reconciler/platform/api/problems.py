@@ -110,7 +110,7 @@ def of(error: errors.ReconcilerError) -> Problem:
 
 
 def invalid(error: spec_problems.InvalidSpecError) -> Problem:
-    """Return the problem for an invalid user's schedule; its errors point to keys in the request."""
+    """Return the problem for a user's schedule that is not valid; its errors point to keys in the request."""
     return Problem(
         422,
         "invalid-schedule",

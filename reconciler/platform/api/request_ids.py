@@ -11,7 +11,7 @@ _TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 
 def of(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return response headers: the request's `X-Request-Id`, or a new one if invalid, and any valid `traceparent`.
+    """Return response headers: `X-Request-Id` (the request's if valid, else a new one) and any valid `traceparent`.
 
     The request's header names must be in lowercase, as in ASGI.
     """

@@ -104,7 +104,7 @@ async def create(
         answer = await found.store.schedules.answer(made.id)
         if answer is not None:
             return _as_answered(response, answer)
-    access.check_scope(grant, made.workflow)  # the workflow may have changed since a first request that got no response
+    access.check_scope(grant, made.workflow)  # may have changed since an earlier request that got no response
     if made.deleted_at is not None:
         raise problems.Problem(
             410,
@@ -242,7 +242,11 @@ def _switched(*, enabled: bool) -> Callable[[executions.UserSchedule], Mapping[s
 async def _deleted(
     found: Found, grant: executions.Grant, schedule_id: uuid.UUID, condition: etags.Condition
 ) -> executions.UserSchedule:
-    """Mark the row as deleted at the revision whose workflow the grant covers, and return it."""
+    """Mark the row as deleted and return it.
+
+    If someone else writes the row after the grant was checked, it is read and checked again, unless the caller
+    specified a revision.
+    """
     while True:
         row = await own(found, grant, schedule_id)
         expected = condition.revision(row)
@@ -308,9 +312,9 @@ async def _brought(
 
 
 async def _next_run(found: Found, row: executions.UserSchedule, *, is_new: bool) -> datetime.datetime | None:
-    """Return when it fires next; raises a 422 with every error if it is not a valid schedule.
+    """Return when the schedule fires next; raises a 422 with every error if it is not valid.
 
-    Checking a large input takes time, so other requests are served meanwhile. `is_new`: the request sets its times.
+    If `is_new`, the minimum interval applies. Checking a large input takes time; other requests are served meanwhile.
     """
     least = found.options.least_interval if is_new else durations.ZERO
     async with found.checkers:

@@ -194,7 +194,7 @@ class ExecutionWanted(_Given):
 
 
 class Executed(pydantic.BaseModel):
-    """An execution; repeated requests return the same one. The worker reads `runId` under this name."""
+    """An execution; repeated requests return the same one. The worker reads the run's ID from `runId`."""
 
     runId: uuid.UUID  # noqa: N815
     run_id: uuid.UUID

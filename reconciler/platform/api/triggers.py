@@ -136,7 +136,7 @@ async def held(lock: asyncio.Lock) -> AsyncIterator[None]:
 
 
 def _is_by_hand(run: observed.Run, asked: executions.ExecutionRequest) -> bool:
-    """Return whether a run was triggered since it was requested; scheduled runs are due at a whole second."""
+    """Return whether a run was triggered manually since the request; only scheduled runs are due at a whole second."""
     return run.due_at is not None and run.due_at.microsecond > 0 and run.due_at >= asked.created_at
 
 

@@ -74,7 +74,7 @@ from reconciler.schedule import governed
     type=parameters.NOT_NEGATIVE,
     default="30s",
     metavar="TIME",
-    help="How long work in progress may take to finish after SIGTERM; the next worker restarts the rest.  [30s]",
+    help="How long work in progress may take to finish after SIGTERM; another worker restarts unfinished work.  [30s]",
 )
 @click.option(
     "--health", type=parameters.ADDRESS, metavar="HOST:PORT", help="The address to serve /healthz and /readyz on."

@@ -109,7 +109,7 @@ async def _begin(
 ) -> tuple[executions.ExecutionRequest, bool]:
     """Write a request or read the existing one, waiting for any other session that is writing it.
 
-    If it `is_done`, one statement writes both the request and its outcome.
+    If `is_done`, one statement writes both the request and its outcome.
     """
     run_id = uuid.uuid4()
     given = {

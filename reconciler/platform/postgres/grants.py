@@ -83,7 +83,10 @@ async def of(connection: database.Connection, subject: str | None) -> tuple[exec
 
 
 def why_refused(found: Iterable[executions.Grant], subject: str, workflow: str) -> str:
-    """Return why none of a subject's grants allows a workflow, by the newest that covers it; empty if one does."""
+    """Return why no grant allows the subject to run a workflow; empty if one does.
+
+    If several invalid grants cover the workflow, the reason is that of the newest.
+    """
     reasons = [each.why_void for each in found if each.covers(workflow)]
     if not reasons:
         return f"no grant for {subject} covers workflow {workflow!r}"

@@ -44,7 +44,7 @@ _END = """
 UPDATE schedule_runs SET ended_at = greatest(%(ended_at)s, started_at), status = %(status)s, error = %(error)s
 WHERE schedule_id = %(schedule_id)s AND scheduled_for = %(scheduled_for)s AND (ended_at IS NULL OR status = 'gone')
 """
-# a locked row is being recorded by another session
+# if a row is locked, another session is recording the end of that run
 _CLOSE = """
 WITH open AS (
     SELECT schedule_id, scheduled_for FROM schedule_runs

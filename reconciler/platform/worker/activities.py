@@ -154,7 +154,7 @@ def _next_run(row: executions.UserSchedule, after: datetime.datetime) -> datetim
         return None
     try:
         return next(times.upcoming(users.charter(row).schedule.timing, after), None)
-    except errors.InvalidSpecError:  # written by a version that accepted more; the firing itself is not affected
+    except errors.InvalidSpecError:  # written by a less strict version; the firing itself is not affected
         return None
 
 
@@ -164,7 +164,7 @@ def _unlimited() -> datetime.timedelta:
 
 @contextlib.contextmanager
 def _reported(execution: executions.Execution, left: Callable[[], datetime.timedelta] = _unlimited) -> Iterator[None]:
-    """Convert an error to one that specifies whether and when Temporal retries; it does not if no time is `left`.
+    """Convert an error to one that specifies whether and when Temporal retries; with no time `left`, it must not.
 
     The error is also logged, so that users can find out why a run is waiting; for a bug, only its type is logged.
     """

@@ -44,7 +44,7 @@ class GovernanceScheduledRunWorkflow:
 
     @workflow.run
     async def run(self, given: Any = None) -> dict[str, Any]:
-        """Execute the request in the argument and return its status; fails if that is not possible."""
+        """Execute the request in the argument and return its status; fails if the request cannot be executed."""
         execution = firing(given)
         request = execution.request
         if execution.db_schedule_id is None:
@@ -100,7 +100,7 @@ async def _begin(request: dict[str, Any]) -> None:
 
 
 async def _failed(request: dict[str, Any], error: str, *, started: bool) -> None:
-    """Record a failure; first record the start again if it is unknown whether that succeeded."""
+    """Record a failure; if the start may not have been recorded, record that first."""
     if not started:
         await _begin(request)
     await _end(request, executions.RunState.FAILED, error)
