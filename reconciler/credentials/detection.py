@@ -22,7 +22,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _FORMS = (
     r"(?i:://[^\s/:@?\#]*:(?!\d{1,5}[/?\#])(?:(?!://)[^\s@])+@)",  # a URL's password, which may contain a slash
-    r"://[A-Za-z0-9_-]{20,}@",  # a token instead of a user name
+    r"://[A-Za-z0-9_-]{20,}@",  # a token instead of a username
     r"(?i:\bbearer\s+\S{6,})",
     r"(?i:\bauthorization\W{1,4}\S+\s+\S{4,})",
     r"(?i:\bbasic)\s+(?=[A-Za-z0-9+/]*[A-Z0-9])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{8,}={0,2}(?!\w)",

@@ -127,7 +127,7 @@ class Calls:
         return True
 
     def _wait(self, call: Call, seconds: float) -> None:
-        """Wait until the rate limit ends; raise GitHubError if that takes too long."""
+        """Wait until the rate limit resets; raise GitHubError if that takes too long."""
         if seconds <= self._patience:
             _LOG.warning("waiting for GitHub's rate limit", extra={"fields": {"seconds": seconds}})
         if not self._paused(seconds):

@@ -82,7 +82,7 @@ class _Turn(usecase.Turn):
     invocation: Invocation
 
     def before_first_write(self, last_commit: str) -> None:
-        """Raise if this run's commit is older than its branch, or than the last applied commit."""
+        """Raise if this run's commit is older than the head of its branch or than the last applied commit."""
         freshness.require(self.invocation, self.declaration, last_commit)
 
 

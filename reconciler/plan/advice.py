@@ -234,7 +234,7 @@ def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kin
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:
-    """Return whether the days are seven consecutive ones; with a weekday, that is intentional: `8-14` and MON."""
+    """Return whether the days are seven consecutive days, which is intentional with a weekday: `8-14` and MON."""
     return len(days) == 7 and days[-1] - days[0] == 6
 
 

@@ -14,7 +14,7 @@ from reconciler.timing import times, timings
 
 _SECOND = datetime.timedelta(seconds=1)
 _STEPS = 400  # times that are compared before two charters are considered disjoint
-_BUDGET = 4_000  # comparisons for all pairs together, about half a second
+_BUDGET = 4_000  # the most comparisons for all pairs together; they take about half a second
 _ALIKE = 20  # upcoming times that must be equal before two charters are considered to fire at the same times
 _NAMES = (*governed.IDENTITIES, "charter")
 

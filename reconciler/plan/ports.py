@@ -201,8 +201,8 @@ class Audit(Protocol):
     ) -> int:
         """Record the start of an attempt, before anything is written; return its number.
 
-        The readings of `doubtful` schedules are dropped. `declared` is None if the attempt does not cover all charters;
-        otherwise, the readings of undeclared schedules under its owner and prefixes are dropped too.
+        The readings of `doubtful` schedules are dropped. Unless `declared` is None (the attempt does not cover all
+        charters), the readings of undeclared schedules under its owner and prefixes are dropped too.
         """
         ...
 

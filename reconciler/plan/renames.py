@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from reconciler.plan import diff, notes, plans
 from reconciler.schedule import model, observed
 
-_LIKENESS = 0.6  # minimum similarity of names for two equal schedules to be considered renamed
+_LIKENESS = 0.6  # how similar the names of two equal schedules must be to count as a rename
 
 
 def pointed_out(changes: Iterable[plans.Change]) -> list[plans.Change]:
-    """Return the changes; each create that looks like a schedule that lost its charter records that schedule's id.
+    """Return the changes; a create that resembles a schedule whose charter was removed gets that schedule's id.
 
     Manually paused schedules are also considered, because the rename drops their pause; schedules that we paused
     because their charter was removed are not.

@@ -51,7 +51,7 @@ class Rollout:
 
     @property
     def steps(self) -> tuple[plans.Change, ...]:
-        """Return the changes that write, in all environments."""
+        """Return the changes that require a write, in all environments."""
         return tuple(change for plan in self.planned for change in plan.steps)
 
     @property

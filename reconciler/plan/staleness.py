@@ -29,7 +29,7 @@ def same_choice(reviewed: declarations.Choice, current: declarations.Choice) -> 
     """Return the reviewed plan's options; raise `errors.StaleError` if a current option differs.
 
     The result has the current repository, so that a plan for another repository's schedules is detected, and the
-    current values of variables, which are compared with the plan's later.
+    current values of variables, which are later compared with the plan's.
     """
     for field in dataclasses.fields(declarations.Choice):
         was, now = getattr(reviewed, field.name), getattr(current, field.name)

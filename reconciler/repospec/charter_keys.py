@@ -123,7 +123,7 @@ def _readable_arguments(kept: Entry, read: Read) -> Iterator[Any]:
 def _with(
     kept: Entry, charter: declarations.Charter, key: str, value: Any, read: Read
 ) -> tuple[Entry, declarations.Charter]:
-    """Return the entry with one more key, as far as its value can be expressed; unchanged if no part of it can be."""
+    """Return the entry with a key added, with the parts of its value that can be expressed; unchanged if none can."""
     for each in _reductions(value):
         with contextlib.suppress(errors.InvalidSpecError):
             charter = read({**kept, key: each})

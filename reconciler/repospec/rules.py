@@ -240,7 +240,7 @@ def _text_at(document: values.Document, path: values.Path) -> str:
 
 
 def _zones(document: values.Document, at: values.Path, zone: values.Value, where: str) -> Iterator[problems.Problem]:
-    """Check that all crons have the same time zone: the server rejects a mix of crons with and without one."""
+    """Check that all crons have the same time zone: the server rejects a list in which only some have one."""
     named: dict[values.Path, str] = {}
     for path, text in texts(document, at):
         try:

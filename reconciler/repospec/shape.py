@@ -22,7 +22,7 @@ _KINDS = {  # without null, which can only reset an inherited value
 
 
 _DURATION = re.compile(r"\d+[smhd]")
-# examples that are times, time zones, or crons: quoting a number does not make it one
+# examples that are times, time zones, or crons: a number does not become one of these when it is quoted
 _TIME = re.compile(r"\d{4}-|UTC|[A-Z][a-z]+/[A-Z]|[\d*/,-]+( \S+){4}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _FLAGS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}

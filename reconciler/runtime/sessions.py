@@ -77,8 +77,8 @@ class Session:
 async def _tracked(work: Coroutine[Any, Any, T], tasks: list[asyncio.Task[Any]], results: list[T]) -> None:
     """Add the task and its result to the lists.
 
-    A task that returned a large result would be slow, because Python formats the task, including its result, as text
-    when it looks up the SIGINT handler at the end of a run.
+    The result is stored instead of returned, because Python formats the task, including its result, as text when it
+    looks up the SIGINT handler at the end of a run, which is slow for a large result.
     """
     task = asyncio.current_task()
     if task is not None:

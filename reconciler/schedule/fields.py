@@ -575,7 +575,7 @@ def keys(schedule: model.Schedule, like: model.Schedule | None = None) -> rows.W
 def redacted(
     schedule: model.Schedule, *, coded: bool = False, table: Iterable[rows.Row] | None = None
 ) -> model.Schedule:
-    """Return the schedule with every secret in the rows' fields replaced by a digest, but not in its id and owner.
+    """Return the schedule with every secret in the rows' fields, except the id and owner, replaced by a digest.
 
     Values at its `not_secret` paths are kept. If a codec encoded its payloads (`coded`), each argument, memo entry,
     summary, and details value is replaced as a whole.

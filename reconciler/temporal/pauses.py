@@ -50,7 +50,7 @@ class Pauses:
         return _latest(events)
 
     async def overdue(self, live: observed.Live, since: datetime.datetime | None = None) -> observed.Overdue | None:
-        """Return which due times after `since` passed without a run, and V1's reason; None if that is not certain.
+        """Return which due times after `since` passed without a run, and on V1, why; None if that is not certain.
 
         V1's Describe does not show that a patch resumed a schedule, so only times after the last call in its history
         count. V2's Describe shows it, but V2 does not keep the reason.

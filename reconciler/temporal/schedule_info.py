@@ -77,7 +77,7 @@ class Results:
         return dataclasses.replace(history, recent=recent, running=tuple(dict.fromkeys(running)))
 
     async def ended_at(self, history: observed.History) -> datetime.datetime | None:
-        """Return when the last run that the schedule still counts as running ended; None if any is still running.
+        """Return when the last of the runs that the schedule lists as running ended; None if any is still running.
 
         If the server no longer has a run, its end is unknown, so the earliest possible time is used.
         """

@@ -153,7 +153,7 @@ class Schedules:
             raise errors.UnreachableError(f"{error.message} (while reading {schedule_id})", hint=error.hint) from error
 
     async def explained(self, schedules: Mapping[str, observed.Live]) -> dict[str, observed.Live]:
-        """Return the same schedules, adding who paused the paused ones, and the overdue times of the active ones."""
+        """Return the same schedules, with who paused each paused one and the overdue times of each active one."""
         paused = {id_: live for id_, live in schedules.items() if live.schedule.paused}
         known = await self._each("pauses", self._pauses.read, paused.values())
         explained = {

@@ -140,7 +140,7 @@ def _without_zone(text: str) -> tuple[str, int, str]:
 
 
 def _indent(text: str) -> int:
-    """Return how many characters are before the first word; not str.lstrip, whose white space differs from Go's."""
+    """Return how many characters precede the first word; not str.lstrip, whose whitespace differs from Go's."""
     word = _WORD.search(text)
     return word.start() if word else len(text)
 

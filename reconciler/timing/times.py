@@ -54,7 +54,7 @@ def upcoming(timing: timings.Timing, after: datetime.datetime) -> Iterator[datet
 
 
 def _end_of(excluding: timings.Calendar, local: datetime.datetime, last: int) -> int:
-    """Return a second up to which everything after `last` is excluded: skips whole hours, days, months, and years."""
+    """Return a second such that all after `last` up to it are excluded: skips whole hours, days, months, and years."""
     if len(excluding.minute) < 60 or len(excluding.second) < 60:
         return last
     end_of_hour = last + clocks.HOUR - 1 - local.minute * 60 - local.second

@@ -27,7 +27,7 @@ class Proposal:
 
 
 class Audience(Protocol):
-    """Reports progress to a person or a log; methods are called in this order, and from `started` on, for each plan."""
+    """Reports progress to a person or a log; called in this order, from `started` on once for each plan."""
 
     def rollout(self, rollout: rollouts.Rollout) -> None:
         """Show all plans, before the guards check them."""
@@ -89,7 +89,7 @@ def propose(
     progress: ports.Progress = progress.SILENT,
     record: settings.Database | None = None,
 ) -> Proposal:
-    """Return the plans of the environments that are enabled; the server is read only if there are any.
+    """Return the plans of the environments that are enabled; the server is queried only if there are any.
 
     `record` is where applies are recorded.
     """
@@ -232,7 +232,7 @@ class _Shown:
         self.result: plans.Applied | None = None
 
     def plan(self, plan: plans.Plan) -> None:
-        """Show that its apply begins."""
+        """Show that the apply of this environment is starting."""
         del plan
         self._audience.started(self._part)
 

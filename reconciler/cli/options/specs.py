@@ -172,7 +172,7 @@ def refresh(command: parameters.Command) -> Callable[..., Any]:
         show_default=True,
         is_eager=True,  # the database options depend on it
         help="full reads every schedule; list reads only the schedules whose list entry differs from the spec; "
-        "changed also reads those whose charter changed since an apply last confirmed that they matched it.",
+        "changed also reads those whose charter has changed since an apply last confirmed a match.",
     )
     @click.option(
         "--max-age",
