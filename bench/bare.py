@@ -15,8 +15,9 @@ import itertools
 import os
 import pathlib
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import NoReturn, TypeVar
 
 import temporalio.client
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
@@ -25,7 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 T = TypeVar("T")
 CONCURRENCY = 20  # calls at a time
 _PATIENCE = datetime.timedelta(seconds=60)  # for one call
-_DESCRIBE_TIMEOUTS = (*(datetime.timedelta(seconds=count) for count in (1, 2, 5)), _PATIENCE)
+_DESCRIBE_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5, 10, 10, 20, 20, 60, 60))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,6 +137,16 @@ async def _sent(address: str, namespace: str, operation: str, requests: Sequence
             raise ValueError(operation)
 
 
+def run(work: Coroutine[object, object, None]) -> NoReturn:
+    """Do the work and exit at once: the SDK's threads may crash, or never end, while the interpreter exits."""
+    code = 0
+    try:
+        asyncio.run(work)
+    except Exception:  # noqa: BLE001  # of any kind, printed as the interpreter would
+        traceback.print_exc()
+        code = 1
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    asyncio.run(_sent(sys.argv[1], sys.argv[2], sys.argv[3], read(pathlib.Path(sys.argv[4]))))
-    os._exit(0)  # the SDK's threads may crash while the interpreter exits
+    run(_sent(sys.argv[1], sys.argv[2], sys.argv[3], read(pathlib.Path(sys.argv[4]))))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import pathlib
 import sys
 from collections.abc import Iterable
@@ -29,5 +27,4 @@ async def _synced(address: str, namespace: str, requests: Iterable[bytes]) -> No
 
 
 if __name__ == "__main__":
-    asyncio.run(_synced(sys.argv[1], sys.argv[2], bare.read(pathlib.Path(sys.argv[3]))))
-    os._exit(0)  # the SDK's threads may crash while the interpreter exits
+    bare.run(_synced(sys.argv[1], sys.argv[2], bare.read(pathlib.Path(sys.argv[3]))))

@@ -116,9 +116,9 @@ async def read_plan(
     """Read the live schedules and return the plan that makes them match the declaration.
 
     Every declared id is described (strongly consistent); the listing, which lags behind, only serves to find schedules
-    that are not declared. A failed listing is an error, never treated as empty. Workers are queried only if the plan moves
-    a schedule to another task queue or workflow. In a partial read, a schedule whose list entry matches the spec is not
-    described if it is in `confirmed`, or if `confirmed` is None.
+    that are not declared. A failed listing is an error, never treated as empty. Workers are queried only if the plan
+    moves a schedule to another task queue or workflow. In a partial read, a schedule whose list entry matches the spec
+    is not described if it is in `confirmed`, or if `confirmed` is None.
     """
     listed, assumed = await _listed(declaration, schedules, confirmed)
     plan = build.plan(declaration, await live.described(listed, declaration, schedules, target, assumed), target)
