@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
-from reconciler.runtime import garbage, interrupts
+from reconciler.runtime import garbage, startup
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the program. From here on, even during imports, a signal ends it with the documented exit code."""
-    interrupts.prepare()
+    startup.prepare()
     garbage.prepare()
     from reconciler.cli import program
 

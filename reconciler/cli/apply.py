@@ -19,7 +19,7 @@ from reconciler.usecases.apply import Job, execute, why_off
 
 
 @click.command()
-@click.argument("plan_path", metavar="[PLAN_FILE]", type=click.Path(path_type=pathlib.Path), required=False)
+@click.argument("plan_path", metavar="[PLAN_FILE]", type=parameters.FILE, required=False)
 @specs.spec
 @specs.choice_in_several
 @specs.only

@@ -81,7 +81,7 @@ def _add_log_options(command: click.Command) -> None:
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 error, 2 changes pending, 3 invalid spec, 4 refused by a guard, 5 stale, 6 locked, "
-    "64 usage.",
+    "64 usage, 130 Ctrl-C, 143 SIGTERM.",
 )
 @click.version_option(version.VERSION, message="%(prog)s %(version)s")
 def app() -> None:

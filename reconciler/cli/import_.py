@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 
 import click
@@ -11,7 +12,7 @@ from reconciler.cli import console, progress
 from reconciler.cli.options import parameters, servers, specs
 from reconciler.credentials import held
 from reconciler.report import phrases
-from reconciler.repospec import importer, loader
+from reconciler.repospec import importer, loader, source
 from reconciler.runtime import files, sessions
 from reconciler.schedule import declarations
 from reconciler.usecases import live
@@ -82,6 +83,9 @@ def import_(
         out.say(imported.text)
         return errors.ExitCode.OK
     if imported.added:
+        if spec_path in source.DEFAULTS:
+            with contextlib.suppress(OSError):  # `save` reports it
+                spec_path.parent.mkdir(exist_ok=True)
         files.save(spec_path, imported.text, hint=_WRITABLE)
     out.say(f"{spec_path}: {phrases.counted(len(imported.added), 'charter')} added\n")
     return errors.ExitCode.OK

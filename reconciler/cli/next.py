@@ -44,6 +44,12 @@ def next_times(
 
     Does not need a server.
     """
+    after = start or clock.now()
+    if until is not None and until <= after:
+        raise errors.UsageError(
+            f"--until must be later than {'--from' if start else 'the current time'}",
+            hint="specify a later --until" if start else "specify a later --until, or an earlier --from",
+        )
     declaration = spec_file.load(out, spec_path, choice)
     chosen = _chosen(declaration, charter)
     if not declaration.enabled:
@@ -51,7 +57,6 @@ def next_times(
         return errors.ExitCode.OK
     if declaration.environment:
         out.say(f"{phrases.printable(f'{declaration.path}, environment {declaration.environment}')}\n")
-    after = start or clock.now()
     for line in (*forecast.table(chosen, after, until, count), *forecast.silent(chosen, after)):
         out.say(line + "\n")
     return errors.ExitCode.OK

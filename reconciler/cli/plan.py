@@ -10,7 +10,7 @@ import click
 
 from reconciler import errors, settings
 from reconciler.cli import common, console, progress, rollout, spec_file
-from reconciler.cli.options import databases, flags, servers, specs
+from reconciler.cli.options import databases, flags, parameters, servers, specs
 from reconciler.documents import plan_json
 from reconciler.report import markdown
 from reconciler.runtime import clock
@@ -34,13 +34,11 @@ Format = Literal["text", "json", "markdown"]
 @click.option(
     "--out",
     "out_path",
-    type=click.Path(path_type=pathlib.Path),
+    type=parameters.FILE,
     metavar="FILE",
     help="Save the plan to FILE, for use with apply FILE.",
 )
-@click.option(
-    "--live", "snapshot_path", type=click.Path(path_type=pathlib.Path), metavar="FILE", help="Plan from a snapshot."
-)
+@click.option("--live", "snapshot_path", type=parameters.FILE, metavar="FILE", help="Plan from a snapshot.")
 @flags.expect_build
 @flags.verbose
 @flags.no_color

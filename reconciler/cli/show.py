@@ -10,14 +10,14 @@ import click
 
 from reconciler import errors
 from reconciler.cli import common, console, rollout
-from reconciler.cli.options import flags
+from reconciler.cli.options import flags, parameters
 from reconciler.documents import plan_json, saved_rollouts
 from reconciler.report import markdown
 from reconciler.runtime import clock, files
 
 
 @click.command()
-@click.argument("plan_file", type=click.Path(path_type=pathlib.Path))
+@click.argument("plan_file", type=parameters.FILE)
 @flags.plan_format
 @flags.verbose
 @flags.no_color

@@ -8,7 +8,7 @@ import click
 
 from reconciler import errors, settings
 from reconciler.cli import console, progress, spec_file
-from reconciler.cli.options import servers, specs
+from reconciler.cli.options import parameters, servers, specs
 from reconciler.documents import snapshots
 from reconciler.report import phrases
 from reconciler.runtime import files
@@ -23,7 +23,7 @@ from reconciler.usecases.snapshot import take_snapshot
 @click.option(
     "--out",
     "out_path",
-    type=click.Path(path_type=pathlib.Path),
+    type=parameters.FILE,
     metavar="FILE",
     help="Save the snapshot to FILE instead of printing it.",
 )

@@ -133,7 +133,7 @@ def _asked(
         ) from None
     except httpx.HTTPError as error:
         raise errors.ServiceError(
-            f"cannot reach the service at {place} ({error})", hint="check that it is running at this address"
+            f"cannot reach the service at {place} ({_reason(error)})", hint="check that it is running at this address"
         ) from None
     except (ValueError, RecursionError):
         body = None
@@ -143,6 +143,11 @@ def _asked(
             f"{place} did not respond like the reconciler service (HTTP {answer.status_code})", hint=hint
         )
     return answer.status_code, body
+
+
+def _reason(error: Exception) -> str:
+    """Return a connection's error without the operating system's error number."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 def _is_outcome(body: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler import errors, json_text, published
-from reconciler.documents import plan_json, schedules, snapshots, versions
+from reconciler.documents import plan_json, rejections, schedules, snapshots, versions
 from reconciler.plan import plans
 from reconciler.schedule import declarations, observed
 from reconciler.timing import durations
@@ -73,14 +73,16 @@ def read(document: Mapping[str, Any], path: str) -> Saved:
         raise errors.DocumentError(
             f"{path} is a plan {newer}", hint="apply it with the release that created it, or plan again"
         )
+    if version is None:
+        raise refused(path, "it has no 'format_version'")
     if not isinstance(version, str) or version.partition(".")[0] != plan_json.FORMAT_VERSION.partition(".")[0]:
         raise refused(path, f"its format version is {version!r}, but this version supports {plan_json.FORMAT_VERSION}")
-    if document.get("checksum") != checksum(document):
-        raise refused(path, "its checksum does not match: it was truncated or edited")
+    check_checksum(document, path)
     broken = next(published.violations("plan", document), None)
-    if broken is not None or "saved" not in document:
-        where = ".".join(map(str, broken.path)) if broken else "saved"
-        raise refused(path, f"{where or 'the document'} does not match the schema")
+    if broken is not None:
+        raise refused(path, rejections.fault(broken))
+    if "saved" not in document:
+        raise refused(path, "it has no 'saved'")
     for side in _all_sides(document):
         if next(published.violations("snapshot", side, "schedule"), None):
             raise refused(path, "a schedule in it does not match the schema")
@@ -118,12 +120,24 @@ def parsed(text: str, path: str) -> dict[str, Any]:
         raise refused(path, "it is not valid JSON, or it is truncated") from None
     if not isinstance(document, dict):
         raise refused(path, "it is not a JSON object")
+    rejections.check_kind(document, rejections.PLAN, path, hint=_HINT)
     return document
 
 
 def refused(path: str, what: str) -> errors.DocumentError:
     """Return the error for a file that cannot be used, with the reason."""
-    return errors.DocumentError(f"{path} is not a usable plan: {what}", hint="plan again with --out")
+    return errors.DocumentError(f"{path} is not a usable plan: {what}", hint=_HINT)
+
+
+_HINT = "plan again with --out"
+
+
+def check_checksum(document: Mapping[str, Any], path: str) -> None:
+    """Raise `errors.DocumentError` for a document that was not saved, or that was changed since."""
+    if "checksum" not in document:
+        raise refused(path, "it has no 'checksum', which only plan --out writes")
+    if document["checksum"] != checksum(document):
+        raise refused(path, "its checksum does not match: it was truncated or edited")
 
 
 def checksum(document: Mapping[str, Any]) -> str:

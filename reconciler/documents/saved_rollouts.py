@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler import errors, json_text, published
-from reconciler.documents import rollout_json, saved, schedules, versions
+from reconciler.documents import rejections, rollout_json, saved, schedules, versions
 from reconciler.plan import plans, rollouts
 
 
@@ -85,11 +85,10 @@ def _read(document: Mapping[str, Any], path: str) -> SavedRollout:
         raise errors.DocumentError(
             f"{path} has plans {newer}", hint="apply them with the release that created them, or plan again"
         )
-    if document.get("checksum") != saved.checksum(document):
-        raise saved.refused(path, "its checksum does not match: it was truncated or edited")
+    saved.check_checksum(document, path)
     broken = next(published.violations("plans", document), None)
     if broken is not None:
-        raise saved.refused(path, f"{'.'.join(map(str, broken.path)) or 'the document'} does not match the schema")
+        raise saved.refused(path, rejections.fault(broken))
     parts = tuple(_part(part, path) for part in document["environments"])
     if not any(part.saved for part in parts):
         raise saved.refused(path, "no environment in it has a plan")

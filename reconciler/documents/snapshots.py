@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler import errors, json_text, published
-from reconciler.documents import plan_json, schedules, versions
+from reconciler.documents import plan_json, rejections, schedules, versions
 from reconciler.schedule import observed, ownership
 
 FORMAT_VERSION = "1.4"  # minor versions are additive; major versions are breaking
@@ -56,15 +56,17 @@ def loads(text: str, path: str) -> Snapshot:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _refused(path, f"it is not valid JSON ({error})") from None
-    newer = versions.newer(document.get("format_version") if isinstance(document, dict) else None, FORMAT_VERSION)
+    if not isinstance(document, dict):
+        raise _refused(path, "it is not a JSON object")
+    rejections.check_kind(document, rejections.SNAPSHOT, path, hint=_HINT)
+    newer = versions.newer(document.get("format_version"), FORMAT_VERSION)
     if newer:
         raise errors.DocumentError(
             f"{path} is a snapshot {newer}", hint="take the snapshot and plan from it with the same release"
         )
     broken = next(published.violations("snapshot", document), None)
     if broken is not None:
-        where = ".".join(map(str, broken.path)) or "the document"
-        raise _refused(path, f"{where} does not satisfy {broken.keyword}")
+        raise _refused(path, rejections.fault(broken))
     try:
         salt = bytes.fromhex(document.get("salt", ""))
         return Snapshot(
@@ -88,9 +90,10 @@ def _live(document: Mapping[str, Any], salt: bytes) -> observed.Live:
 
 
 def _refused(path: str, what: str) -> errors.DocumentError:
-    return errors.DocumentError(
-        f"{path} is not a usable snapshot: {what}", hint="create one with reconciler snapshot --out FILE"
-    )
+    return errors.DocumentError(f"{path} is not a usable snapshot: {what}", hint=_HINT)
+
+
+_HINT = "create one with reconciler snapshot --out FILE"
 
 
 def read_target(document: Mapping[str, Any]) -> observed.Target:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
-from reconciler.runtime import garbage, interrupts
+from reconciler.runtime import garbage, startup
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the program; from here on, a signal ends it with the documented exit code, even during imports."""
-    interrupts.prepare()
+    startup.prepare()
     garbage.prepare()
     from reconciler.github import program
 

@@ -36,6 +36,8 @@ class Kind(enum.Enum):
     UNMATCHED = "match no file"  # include patterns, not charters
     BRIEF = "have a timeout that no run can meet"
     UNUSED = "are not used"  # variables, not charters
+    UNGOVERNED = "declare no schedules"  # files, not charters
+    REPLACED = "have a duration that Temporal replaces with its own limit"
 
 
 _TIMEOUTS = ("execution_timeout", "run_timeout", "task_timeout")
@@ -69,7 +71,22 @@ def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tup
         for charter in declaration.charters
         for advice in (*_advice(charter, now), *colliding.get(charter.name, ()))
     )
-    return (*_unmatched(declaration.inclusions), *map(_unused, declaration.unused.items()), *about_charters)
+    return (
+        *_ungoverned(declaration),
+        *_unmatched(declaration.inclusions),
+        *map(_unused, declaration.unused.items()),
+        *about_charters,
+    )
+
+
+def _ungoverned(declaration: declarations.Declaration) -> Iterator[Advice]:
+    if not declaration.governed:
+        message = (
+            "the file has no governance or temporal section, or an empty one; check that this is the right file; "
+            "to declare no schedules, write 'schedules: []' in the section"
+        )
+        place = declarations.Place(path=declaration.path, line=1, column=1)
+        yield Advice(place=place, message=message, kind=Kind.UNGOVERNED)
 
 
 def _unmatched(inclusions: Iterable[declarations.Inclusion]) -> Iterator[Advice]:
@@ -122,6 +139,26 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
                 f"{key} is {durations.render(timeout)}, but no run can finish in less than a second; make it longer"
             )
             yield Advice(place=charter.places.get(key, charter.place), message=message, kind=Kind.BRIEF)
+    for key, message in _replaced(charter):
+        yield Advice(place=charter.places.get(key, charter.place), message=message, kind=Kind.REPLACED)
+
+
+def _replaced(charter: declarations.Charter) -> Iterator[tuple[str, str]]:
+    """Yield the key of each duration that Temporal replaces with its own limit, and a message."""
+    timeout, most = charter.schedule.action.task_timeout, durations.render(model.LONGEST_TASK)
+    if timeout > model.LONGEST_TASK:
+        yield (
+            "task_timeout",
+            f"task_timeout is {durations.render(timeout)}, but the server allows at most {most}, so it uses {most}; "
+            f"write {most} or less",
+        )
+    window, least = charter.catchup_window, durations.render(model.LEAST_CATCHUP)
+    if window is not None and window < model.LEAST_CATCHUP:
+        yield (
+            "catchup_window",
+            f"catchup_window is {durations.render(window)}, but Temporal's minimum is {least}, so it uses {least}; "
+            f"write {least} or more",
+        )
 
 
 def lines(advice: Iterable[Advice]) -> tuple[str, ...]:
@@ -226,11 +263,13 @@ def _of_times(timing: timings.Timing, now: datetime.datetime) -> tuple[tuple[Kin
     if first is None:
         return ((Kind.NEVER, "no time matches, so this never fires; check its days, years, exclusions, and end"),)
     skipped, repeated = dst.skipped_or_repeated(timing, now, first)
-    clocks = [f"{skipped:%Y-%m-%d %H:%M} does not exist in {timing.timezone}"] if skipped else []
-    clocks += [f"{repeated:%Y-%m-%d %H:%M} occurs twice in {timing.timezone}"] if repeated else []
+    clocks = [f"{skipped:%Y-%m-%d %H:%M} does not exist"] if skipped else []
+    clocks += [f"{repeated:%Y-%m-%d %H:%M} occurs twice"] if repeated else []
     if not clocks:
         return ()
-    return ((Kind.CLOCKS, f"{' and '.join(clocks)}, so it may be skipped or fire twice; {_ADVICE}"),)
+    effects = (["skip that time"] if skipped else []) + (["fire twice"] if repeated else [])
+    effect = f"the schedule may {' or '.join(effects)}"
+    return ((Kind.CLOCKS, f"{' and '.join(clocks)} in {timing.timezone}, so {effect}; {_ADVICE}"),)
 
 
 def _is_one_week(days: tuple[int, ...]) -> bool:

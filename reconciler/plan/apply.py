@@ -119,13 +119,13 @@ class _Walk:
             if change.id in self._started:
                 self.end(change, plans.Status.FAILED, "interrupted; the write may or may not have taken effect")
             else:
-                self.end(change, plans.Status.SKIPPED, f"not started: {self._stopped}")
+                self.end(change, plans.Status.SKIPPED, f"not started ({self._stopped})")
 
     async def _turn(self, change: plans.Change) -> plans.Outcome:
         async with self._slots:
             stopped = self._stopped or await self._lost() or self._stopped
             if stopped:
-                return self.end(change, plans.Status.SKIPPED, f"not started: {stopped}")
+                return self.end(change, plans.Status.SKIPPED, f"not started ({stopped})")
             self._started.add(change.id)
             try:
                 ended = await (self._renaming(change, change.origin) if change.origin else self._step(change))

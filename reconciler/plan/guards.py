@@ -10,7 +10,7 @@ from reconciler import errors
 from reconciler.plan import labels, plans, stops, takeovers
 from reconciler.schedule import model, observed, ownership
 
-_UNGOVERNED = "has no governance or temporal section"
+_UNGOVERNED = "has no governance or temporal section, or an empty one"
 _NAMED = 5  # schedules that a message names
 
 

@@ -228,6 +228,6 @@ class Applied:
 
 def interrupted(plan: Plan) -> Applied:
     """Return the outcomes of a plan that was interrupted before its first step."""
-    detail = f"not started: {errors.INTERRUPTED}"
+    detail = f"not started ({errors.INTERRUPTED})"
     outcomes = (Outcome(change=change, status=Status.SKIPPED, detail=detail) for change in plan.steps)
     return Applied(outcomes=tuple(outcomes), interrupted=True)

@@ -60,13 +60,15 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
 def total(plan: plans.Plan, now: datetime.datetime) -> str:
     """Return the total firing rate of the managed schedules, before and after the plan."""
     ours = [change for change in plan.changes if not change.is_blocked]
-    before = _words(prospects.together((change.before.schedule for change in ours if change.before), now))
-    after = _words(prospects.together((change.after for change in ours), now))
+    old = prospects.together((change.before.schedule for change in ours if change.before), now)
+    new = prospects.together((change.after for change in ours), now)
+    before, after = _words(old, new), _words(new, old)
     return f"Total firing rate: {before} → {after}." if before != after else f"Total firing rate: {after}."
 
 
-def _words(pace: rates.Pace) -> str:
-    rate = words.rate(pace.a_year)
+def _words(pace: rates.Pace, other: rates.Pace) -> str:
+    """Return a pace, in the unit that suits both it and the other one."""
+    rate = words.rate(pace.a_year, other.a_year)
     return f"{rate}, plus {phrases.counted(pace.left, 'remaining firing')}" if pace.left else rate
 
 

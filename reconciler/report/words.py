@@ -151,7 +151,7 @@ def question(plan: plans.Plan) -> str:
     """Return the confirmation question: how many steps of each kind, and on which server."""
     if plan.count(plans.Verb.DELETE) and not plan.target.of_users:
         return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} from {where(plan)}?"
-    return f"Apply {_steps(plan)} to {where(plan)}?"
+    return f"Apply {_changes(plan)} to {where(plan)}?"
 
 
 def rollout_question(rollout: rollouts.Rollout) -> str:
@@ -159,12 +159,14 @@ def rollout_question(rollout: rollouts.Rollout) -> str:
     names = ", ".join(phrases.printable(plan.environment or "") for plan in rollout.planned if plan.steps)
     target = rollout.planned[0].target
     only = f", only {partial(rollout)}" if rollout.only else ""
-    return f"Apply {_steps(rollout)} to {names} in namespace {target.namespace} on {target.address}{only}?"
+    return f"Apply {_changes(rollout)} to {names} in namespace {target.namespace} on {target.address}{only}?"
 
 
-def _steps(plan: plans.Plan | rollouts.Rollout) -> str:
+def _changes(plan: plans.Plan | rollouts.Rollout) -> str:
+    """Return how many changes there are, and how many of each kind: `2 changes (1 create, 1 pause)`."""
     steps = {verb: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
-    return ", ".join(phrases.counted(count, verb.word) for verb, count in steps.items() if count)
+    kinds = ", ".join(phrases.counted(count, verb.word) for verb, count in steps.items() if count)
+    return f"{phrases.counted(sum(steps.values()), 'change')} ({kinds})"
 
 
 def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
@@ -377,12 +379,16 @@ def overdue_warning(change: plans.Change) -> str:
     return f"{phrases.printable(change.id)} is active, but {overdue(change.live.overdue, 'UTC')}"
 
 
-def rate(a_year: float) -> str:
-    """Return a number of firings in 365 days as a rate in a readable unit: `24/day`, or `none` for zero."""
+def rate(a_year: float, comparable: float = 0) -> str:
+    """Return a number of firings in 365 days as a rate in a readable unit: `24/day`, or `none` for zero.
+
+    The unit is that of a `comparable` rate that is shown next to it, if that rate is larger.
+    """
     if not a_year:
         return "none"
+    largest = max(a_year, comparable)
     for unit, size in (("hour", 365 * 24), ("day", 365), ("month", 12)):
-        if a_year >= size * (48 if unit == "hour" else 0.99):  # once a month is 11.99 times in 365 days
+        if largest >= size * (48 if unit == "hour" else 0.99):  # once a month is 11.99 times in 365 days
             return f"{_short(a_year / size)}/{unit}"
     return f"{_short(a_year)}/year"
 

@@ -88,8 +88,10 @@ def add(
     warnings: list[str] = []
     ordered = sorted(schedules, key=lambda each: (each.id != each.id.lower(), each.id))  # lower-case ids first
     taken = {charter.schedule.id for charter in file.declaration.charters}
-    names = {charter.name.lower() for charter in file.declaration.charters}
-    ignored = {each.id for each in ordered if skipped.is_skipped(each, file.declaration, taken, named)}
+    former = {id_ for charter in file.declaration.charters for id_ in charter.was}
+    names = {name.lower() for charter in file.declaration.charters for name in (charter.name, *charter.was[-1:])}
+    held = taken | former
+    ignored = {each.id for each in ordered if skipped.is_skipped(each, file.declaration, held, named)}
     wanted = [each for each in ordered if each.id not in ignored]
     own = (*file.declaration.prefixes, *(choice.prefixes or ()))
     wider = _widened(file, wanted, {*listed} - taken, choice.prefixes or ())
@@ -122,6 +124,8 @@ def add(
     if unmarked := sum(file.declaration.owner != "" and each.owner is None and each.id in expected for each in ordered):
         have, them = ("1 schedule has", "it") if unmarked == 1 else (f"{unmarked} schedules have", "them")
         warnings.append(f"{have} no owner's mark: the next apply will mark {them} as {file.declaration.owner}'s")
+    if not ordered and not named:
+        warnings.append(_without_match(choice.prefixes or file.declaration.prefixes))
     if any(isinstance(each, model.Opaque) and each.is_coded for one in ordered for each in one.payloads):
         warnings.append("some payloads are encrypted, and only a codec can read them: pass --codec-endpoint")
     return Imported(
@@ -129,7 +133,7 @@ def add(
         added=tuple(entry["charter"] for entry in entries),
         left_out=(*left_out, *(sentence for id_, sentence in refused.items() if id_ not in named)),
         warnings=tuple(warnings),
-        skipped=tuple(skipped.sentences((each for each in ordered if each.id in ignored), taken)),
+        skipped=tuple(skipped.sentences((each for each in ordered if each.id in ignored), taken, former)),
         refused=tuple(sentence for id_, sentence in refused.items() if id_ in named),
     )
 
@@ -140,6 +144,13 @@ def prefixes(
     """Return the prefixes for imported ids: the chosen ones, or else the spec's; raises the same errors as `add`."""
     file = _opened(text or "", path, choice, folder)
     return choice.prefixes or file.declaration.prefixes
+
+
+def _without_match(prefixes: ownership.Prefixes) -> str:
+    """Return the remark on prefixes that cover no schedule on the server."""
+    if "" in prefixes:
+        return "the namespace has no schedules; check --namespace and --address"
+    return f"no schedules match {ownership.shown(prefixes)}; pass another --prefix, or --id"
 
 
 def _widened(
@@ -356,10 +367,16 @@ def _written(
         )
     wanted = {**expected} | {each.schedule.id: each.schedule for each in file.declaration.charters}
     try:
-        choice = dataclasses.replace(file.choice, prefixes=None)
-        declaration = loader.parse(text.removeprefix(mark), file.path, choice, file.folder)
+        root = nodes.compose(text.removeprefix(mark), file.path)
     except errors.InvalidSpecError as error:
         raise _unfit(file) from error
+    try:
+        declaration = loader.declared(root, file.path, dataclasses.replace(file.choice, prefixes=None), file.folder)
+    except errors.InvalidSpecError as error:
+        raise errors.UsageError(
+            f"the repo-spec would be invalid with the new charters:\n{error.message}",
+            hint="correct the spec, or import only some of the schedules, with --id",
+        ) from error
     found = {each.schedule.id: each.schedule for each in declaration.charters}
     if (found, declaration.prefixes) != (wanted, prefixes):
         raise _unfit(file)

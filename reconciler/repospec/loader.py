@@ -62,6 +62,7 @@ def declared(
     """Return what a file's root node declares; `path` and `folder` are as for `parse`."""
     found = section(root, path, choice, folder)
     if found is None:
+        _check_empty(root)
         views.refuse_unknown(choice, ())
         _check_names(choice.only, (), path)
         return _declaration(path, {}, choice, governed=False)
@@ -94,6 +95,19 @@ def declared(
         elsewhere=() if choice.prefixes else _elsewhere(documents, choice.environment),
         inclusions=governance.inclusions,
     )
+
+
+def _check_empty(root: nodes.Node | None) -> None:
+    """Raise `errors.InvalidSpecError` if the file has an empty section that lacks a required key."""
+    pairs = values.pairs(root, []) if isinstance(root, nodes.Mapping) else ()
+    nodes_by_name = {name: (key, value) for name, key, value in pairs}
+    dialect = sections.find(nodes_by_name)
+    if dialect is None:
+        return
+    document = sections.evaluate(nodes_by_name[dialect.section][1], dialect)
+    document.value = {dialects.GOVERNANCE.section: {}}
+    if faults := list(shape.check(document)):
+        raise problems.InvalidSpecError(faults)
 
 
 def _elsewhere(documents: Mapping[str | None, values.Document], environment: str | None) -> tuple[str, ...]:

@@ -61,7 +61,8 @@ def _problems(violation: published.Violation, document: values.Document) -> Iter
             known = list(violation.schema["properties"])
             for key in (key for key in violation.got if key not in known):
                 where = document.keys[document.dialect.path((*at, key))]
-                yield unknown_key(key, where, known, _owner(at, document))
+                owner = _owner(at, document)
+                yield _misplaced_key(key, where, at, owner) or unknown_key(key, where, known, owner)
         case "required":
             for key in violation.wanted:
                 if key not in violation.got:
@@ -84,13 +85,14 @@ def _missing(
 ) -> problems.Problem:
     known = violation.schema.get("properties", {}).get(key, {"$ref": f"#/$defs/{key}"})
     described = published.resolved("repo-spec", known)
-    hint = f"add {keys}: {_first_sentence(described)}{_ALTERNATIVES.get(keys, '')}"
+    meaning = _first_sentence(described)
+    hint = _HINTS.get(keys, "add {keys}: {meaning}").format(keys=keys, meaning=meaning)
     return problems.Problem(place=place, message=f"{owner} has no {key!r}", hint=hint)
 
 
-_ALTERNATIVES = {  # what to do instead of adding these keys
-    "entrypoint or args": "; args: [] calls a workflow without arguments",
-    "prefix": "; a file that a spec includes is validated with that spec",
+_HINTS = {  # for missing keys that can be replaced with something else
+    "entrypoint or args": "add entrypoint: {meaning}; or add args, where [] calls a workflow without arguments",
+    "prefix": "add prefix: {meaning}; if another spec includes this file, validate that spec instead",
 }
 _SYNONYMS = {  # names from other tools that are not similar to ours
     "tz": "timezone",
@@ -117,6 +119,39 @@ def unknown_key(key: str, place: declarations.Place, known: list[str], owner: st
         )
     hint = f"did you mean {near!r}?" if near else f"valid keys: {', '.join(known)}"
     return problems.Problem(place=place, message=f"unknown key {key!r} in {owner}", hint=hint)
+
+
+def _misplaced_key(key: str, place: declarations.Place, at: values.Path, owner: str) -> problems.Problem | None:
+    """Return the problem for a key that is valid, but not in the object at this path; None for any other key."""
+    wanted = next((where for part, where in _places(at) if key in published.known_keys("repo-spec", *part)), None)
+    if wanted is None:
+        return None
+    return problems.Problem(
+        place=place, message=f"key {key!r} is not allowed in {owner}", hint=f"declare it in {wanted}"
+    )
+
+
+def _places(at: values.Path) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield where else a key in the object at this path may belong: a part of the schema, and its name in a hint."""
+    section = str(at[0]) if at else ""
+    match at[1:]:
+        case ("defaults",) | ("environments", _, "defaults"):
+            yield ("$defs", _charter(section)), "each charter"
+        case ("environments", _):
+            yield ("$defs", "defaults"), "'defaults' or 'charters' of the environment"
+            yield ("$defs", "override"), "'charters' of the environment"
+        case ("environments", _, "charters", _):
+            yield ("$defs", _charter(section)), "the charter itself"
+        case (dialects.LIST, int()):
+            pass
+        case _:
+            return
+    yield ("properties", section), f"the {section} section"
+
+
+def _charter(section: str) -> str:
+    """Return the name of the schema's definition of a charter."""
+    return "named" if section == dialects.TEMPORAL.section else "charter"
 
 
 def _owner(at: values.Path, document: values.Document) -> str:

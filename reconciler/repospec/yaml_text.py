@@ -12,12 +12,7 @@ from typing import Any
 import ruamel.yaml
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
-_BREAKS_YAML = (
-    *("\x7f", "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"),
-    *map(chr, range(0x80, 0xA0)),
-    *map(chr, range(0xD800, 0xE000)),  # unpaired surrogates, which are not characters
-)
-_ESCAPED = str.maketrans({each: f"\\u{ord(each):04x}" for each in _BREAKS_YAML})
+_SUSPECTS = re.compile(r"[^\n\x20-\x7e]")
 _OTHER_IN_YAML_1_1 = re.compile(  # strings in YAML 1.2, but other types to the many parsers that implement YAML 1.1
     r"y|yes|n|no|on|off"
     r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"  # a base-60 number
@@ -34,15 +29,27 @@ def block(value: Mapping[str, Any] | Sequence[Any], indent: int) -> list[str]:
     """
     written = io.StringIO()
     _yaml().dump(_formatted(value), written)
-    lines = written.getvalue().splitlines()
+    lines = _escaped(written.getvalue()).splitlines()
     outer = len(lines[0]) - len(lines[0].lstrip(" "))
     return [" " * indent + line[outer:] for line in lines]
 
 
 def flow(value: Any, indent: int | None = None) -> str:
     """Return a value in flow style, as JSON; its parts are on separate, indented lines if `indent` is not None."""
-    text = json.dumps(value, ensure_ascii=False, indent=None if indent is None else 2).translate(_ESCAPED)
+    text = _escaped(json.dumps(value, ensure_ascii=False, indent=None if indent is None else 2))
     return text if indent is None else text.replace("\n", "\n" + " " * indent)
+
+
+def _escaped(text: str) -> str:
+    """Escape control, bidirectional, and invisible characters, all of which are in double quotes, as YAML does."""
+    return _SUSPECTS.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character, code = match[0], ord(match[0])
+    if character.isprintable():
+        return character
+    return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"  # libyaml does not accept surrogate pairs
 
 
 def _yaml() -> ruamel.yaml.YAML:

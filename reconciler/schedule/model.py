@@ -17,6 +17,7 @@ from reconciler.timing import timings
 
 LEAST_CATCHUP = datetime.timedelta(seconds=10)  # the server's minimum catch-up window
 UNSET_CATCHUP = datetime.timedelta(days=365)  # what the server uses if none is set
+LONGEST_TASK = datetime.timedelta(seconds=120)  # the server's maximum task timeout
 BRIEF = datetime.timedelta(seconds=1)  # a run with a shorter timeout cannot finish
 LONGEST_TIMEOUT = datetime.timedelta(days=36_500)  # the server shortens longer timeouts to this
 

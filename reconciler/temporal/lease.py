@@ -195,7 +195,7 @@ class _Running:
 
 def _busy(holder: ports.Holder) -> errors.LockedError:
     return errors.LockedError(
-        f"the schedules are locked by {labels.holder(holder, datetime.datetime.now(datetime.UTC))}",
+        labels.locked(holder, datetime.datetime.now(datetime.UTC)),
         hint="wait with --lock-timeout, or see reconciler lock show; "
         "reconciler lock release frees the lock of a killed run",
         who=holder.who,

@@ -14,6 +14,7 @@ import functools
 import re
 from collections.abc import Mapping
 
+from reconciler import spelling
 from reconciler.timing import durations, ranges, timings
 
 COMMENT_LIMIT = 200  # bytes; the server rejects a longer comment in a calendar
@@ -169,7 +170,10 @@ def _hint_for_word(body: str) -> str:
         return f"write {word}"
     if word.startswith("@every "):
         return "write @every with a duration, such as @every 5m, or @daily"
-    return "Temporal does not support @reboot; write the times instead" if word == "@reboot" else ""
+    if word == "@reboot":
+        return "Temporal does not support @reboot; write the times instead"
+    near = spelling.nearest(word.partition(" ")[0], (*_PREDEFINED, "@every")) if body.startswith("@") else None
+    return f"did you mean {near!r}?" if near else ""
 
 
 def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
@@ -178,7 +182,7 @@ def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
     layout = _LAYOUTS.get(len(words))
     if layout is None:
         raise CronError(
-            f"{len(words)} fields, but Temporal accepts 5 to 7",
+            f"{len(words)} field{'s'[: len(words) != 1]}, but Temporal accepts 5 to 7",
             offset=offset or 0,
             hint=_hint_for_word(body)
             or "write minute, hour, day of month, month, and day of week, optionally followed by a year and preceded "

@@ -15,14 +15,15 @@ async def chosen(
 ) -> Mapping[str, observed.Live]:
     """Read the schedules with these ids or, if none are specified, the listed ones that the prefixes cover.
 
-    Raises `errors.UsageError` for an id that does not exist.
+    Raises `errors.UsageError` with all ids that do not exist.
     """
     wanted = ids or sorted(id_ for id_ in listed if ownership.covers(prefixes, id_))
     chosen_ones = await schedules.describe_all(wanted)
-    missing = [id_ for id_ in ids if id_ not in chosen_ones]
+    missing = dict.fromkeys(repr(id_) for id_ in ids if id_ not in chosen_ones)
     if missing:
+        noun, verb = ("schedule", "does") if len(missing) == 1 else ("schedules", "do")
         raise errors.UsageError(
-            f"schedule {missing[0]!r} does not exist", hint="list the IDs with temporal schedule list"
+            f"{noun} {', '.join(missing)} {verb} not exist", hint="list the IDs with temporal schedule list"
         )
     return chosen_ones
 

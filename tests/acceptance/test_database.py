@@ -173,7 +173,7 @@ def test_the_database_is_the_lock_where_there_is_one(declared: program.Program, 
         busy = declared.run("apply", "--yes", DATABASE_URL=database_url)
         assert (busy.returncode, "governance-sync" in busy.stderr) == (6, True)
         shown = declared.run("lock", "show", DATABASE_URL=database_url, TEMPORAL_ADDRESS="127.0.0.1:1")
-        assert (shown.returncode, "is held by" in shown.stdout) == (0, True)
+        assert (shown.returncode, "has been held by" in shown.stdout) == (0, True)
         assert declared.run("apply", "--yes", "--lock", "temporal", DATABASE_URL=database_url).returncode == 0
         freed = declared.run("lock", "release", "--yes", DATABASE_URL=database_url)
         assert (freed.returncode, "Released the lock held by " in freed.stdout) == (0, True)

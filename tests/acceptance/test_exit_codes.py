@@ -260,7 +260,7 @@ def test_on_a_terminal_apply_asks_and_yes_applies(declared: program.Program) -> 
     shown.type("yes")
     assert shown.end() == 0
     place = f"governance:* in namespace {declared.namespace} on {declared.address}"
-    assert f"Apply 1 create to {place}? Enter 'yes' to continue: " in shown.seen
+    assert f"Apply 1 change (1 create) to {place}? Enter 'yes' to continue: " in shown.seen
     assert f"Applied to {place}: 1 created" in shown.seen
 
 

@@ -46,6 +46,32 @@ def test_a_signal_while_the_program_is_imported_ends_it_with_the_declared_code(
     assert "Traceback" not in messages
 
 
+FIRST = """\
+import signal, sys
+known = set(sys.modules)
+import {module}.__main__ as entry
+for name in set(sys.modules) - known:
+    assert name.startswith("reconciler") or not hasattr(sys.modules[name], "__file__") or name == "__future__", name
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+class Finder:
+    @staticmethod
+    def find_spec(name, *_):
+        signal.raise_signal(signal.{signal})
+
+sys.meta_path.insert(0, Finder)
+entry.main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("module", ["reconciler", "reconciler.github"])
+def test_a_signal_during_the_first_import_ends_the_program(module: str, number: signal.Signals, code: int) -> None:
+    command = FIRST.format(module=module, signal=number.name)
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "Interrupted.\n")
+
+
 def test_an_output_that_is_closed_is_an_error(reconciler: program.Program) -> None:
     reconciler.declare(SPEC)
     for arguments in (["plan"], ["apply", "--yes"], ["--help"], ["schema", "plan"]):

@@ -72,7 +72,7 @@ def test_an_import_adds_to_the_main_file_what_no_file_declares(several: program.
     (several.folder / "schedules/two.yaml").unlink()
     done = several.run("import", "--write")
     assert (done.returncode, done.stdout) == (0, "temporal-schedules.yaml: 1 charter added\n")
-    assert "acme:one: already declared" in done.stderr
+    assert "acme:one is already declared" in done.stderr
     text = (several.folder / "temporal-schedules.yaml").read_text(encoding="utf-8")
     assert text.startswith(MAIN + "  schedules:\n    - name: TWO\n")
     assert several.run("plan", "--detailed-exitcode").returncode == 0

@@ -32,7 +32,7 @@ def waiting(run: program.Program, *arguments: str) -> program.Process:
     """Start an apply that waits for the lock, and return it once it says so."""
     process = run.start("apply", "--yes", "--lock-timeout", "60s", *arguments)
     assert process.stderr is not None
-    assert process.stderr.readline().startswith("Waiting: the schedules are locked by ")
+    assert process.stderr.readline().startswith("Waiting: the schedules have been locked by ")
     return process
 
 
@@ -42,7 +42,7 @@ async def test_a_busy_lock_is_exit_code_6_and_names_holder_run_and_age(declared:
     for command in (["apply"], ["prune"]):
         busy = await asyncio.to_thread(declared.run, *command, "--yes")
         assert (busy.returncode, busy.stdout) == (6, "")
-        assert re.search(r"locked by alice@laptop, run 123/1, for \d+ s\n", busy.stderr)
+        assert re.search(r"locked by alice@laptop \(run 123/1\) for \d+ s\n", busy.stderr)
         assert "--lock-timeout" in busy.stderr
     assert (await asyncio.to_thread(declared.run, "plan")).returncode == 0  # reading needs no lock
     await lease.release()
@@ -79,7 +79,9 @@ async def test_the_holder_is_shown_and_can_be_put_out(declared: program.Program)
     server = await remote.connected(declared.address, declared.namespace)
     lease = await server.lock("governance:").acquire(ports.Holder(who="alice@laptop", run="9/1"))
     shown = await asyncio.to_thread(declared.run, "lock", "show")
-    assert re.fullmatch(r"The lock on governance:\* is held by alice@laptop, run 9/1, for \d+ s\.\n", shown.stdout)
+    assert re.fullmatch(
+        r"The lock on governance:\* has been held by alice@laptop \(run 9/1\) for \d+ s\.\n", shown.stdout
+    )
     asked = await asyncio.to_thread(declared.run, "lock", "release")
     assert (asked.returncode, "pass --yes" in asked.stderr.lower()) == (64, True)
     freed = await asyncio.to_thread(declared.run, "lock", "release", "--yes", "--prefix", "governance:")

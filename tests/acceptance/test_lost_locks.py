@@ -87,7 +87,7 @@ def reported(out: str) -> collections.Counter[str]:
     """Return how many steps ended how."""
     return collections.Counter(
         re.findall(
-            r"^  \S \S+ (created|SKIPPED: not started: the lock was released by another session|FAILED|STALE)",
+            r"^  \S \S+ (created|SKIPPED: not started \(the lock was released by another session|FAILED|STALE)",
             out,
             re.MULTILINE,
         )
@@ -114,7 +114,7 @@ def test_when_the_database_session_is_ended_the_writing_stops(
     theft.after()
     ended = reported(reading.out)
     assert (
-        ended["SKIPPED: not started: the lock was released by another session"]
+        ended["SKIPPED: not started (the lock was released by another session"]
         >= COUNT - TAKEN_AFTER - 3 * apply.CONCURRENCY
     )
     assert sum(ended.values()) == COUNT
@@ -143,7 +143,7 @@ async def test_when_another_process_releases_the_lease_the_writing_stops(
     theft.after()
     ended = reported(reading.out)
     assert sum(ended.values()) == COUNT
-    assert ended["SKIPPED: not started: the lock was released by another session"] > 0
+    assert ended["SKIPPED: not started (the lock was released by another session"] > 0
     await server.lock("governance:").free()
 
 

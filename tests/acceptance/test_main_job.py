@@ -348,7 +348,7 @@ def test_after_an_import_of_what_is_live_the_plan_is_empty(applied: program.Prog
     more = applied.run("import", "--write")
     assert more.stdout == ".cogni/repo-spec.yaml: 1 charter added\n"
     assert "Warning: 3 schedules (" in more.stderr
-    assert "): already declared\n" in more.stderr
+    assert ") are already declared\n" in more.stderr
     assert "      args:\n" in (applied.folder / program.SPEC).read_text()
     assert steps_of(applied) == []
 
@@ -393,21 +393,25 @@ def test_an_import_leaves_the_file_as_it_is_but_for_its_charters(applied: progra
     assert path.stat().st_mode & 0o777 == 0o640
     again = applied.run("import", "--write", "--id", "governance:engineering")
     assert again.stdout == ".cogni/repo-spec.yaml: 0 charters added\n"
-    assert (again.returncode, again.stderr) == (0, "Warning: governance:engineering: already declared\n")
+    assert (again.returncode, again.stderr) == (0, "Warning: governance:engineering is already declared\n")
     path.chmod(0o440)
     refused = applied.run("import", "--write")
     assert (refused.returncode, "cannot be written: it is read-only" in refused.stderr) == (1, True)
     assert path.read_bytes() == after
 
 
-def test_an_import_of_nothing_writes_no_file_and_one_without_a_folder_says_what_to_do(
+def test_an_import_of_nothing_writes_no_file_and_only_the_folder_of_the_default_path_is_created(
     applied: program.Program,
 ) -> None:
     path = applied.folder / program.SPEC
     path.unlink()
     done = applied.run("import", "--write", "--prefix", "nobody:")
     assert (done.returncode, done.stdout) == (0, ".cogni/repo-spec.yaml: 0 charters added\n")
+    assert "Warning: no schedules match nobody:*;" in done.stderr
     assert not path.exists()
+    path.parent.rmdir()
+    created = applied.run("import", "--write", "--id", "governance:engineering")
+    assert (created.stdout, path.exists()) == (".cogni/repo-spec.yaml: 1 charter added\n", True)
     lost = applied.run("import", "--write", "--spec", "absent/spec.yaml")
     assert lost.returncode == 1
     assert "Create its directory if it is missing" in lost.stderr
@@ -420,7 +424,7 @@ def test_an_import_tells_of_other_owners_and_of_what_no_charter_can_say(applied:
     (applied.folder / program.SPEC).unlink()
     left = applied.run("import", "--prefix", "governance:theirs", "--owner", "acme/app")
     assert "THEIRS" not in left.stdout
-    assert "Warning: governance:theirs: skipped, because it belongs to acme/other" in left.stderr
+    assert "Warning: governance:theirs is skipped because it belongs to acme/other" in left.stderr
     named = applied.run("import", "--id", "governance:theirs", "--owner", "acme/app")
     assert "- charter: THEIRS\n" in named.stdout
     assert "Warning: governance:theirs: belongs to acme/other: apply refuses this charter" in named.stderr

@@ -246,10 +246,10 @@ async def test_appliers_with_a_common_prefix_exclude_each_other(reconciler: prog
     server = await remote.connected(reconciler.address, reconciler.namespace)
     held = await server.lock("billing:").acquire(ports.Holder(who="alice@laptop"))
     refused = reconciler.run("apply", "--yes")
-    assert (refused.returncode, "the schedules are locked by alice@laptop" in refused.stderr) == (6, True)
+    assert (refused.returncode, "the schedules have been locked by alice@laptop" in refused.stderr) == (6, True)
     assert await server.lock("governance:").holder() is None
     shown = reconciler.run("lock", "show")
-    assert shown.stdout.startswith("The lock on governance:* and billing:* is held by alice@laptop")
+    assert shown.stdout.startswith("The lock on governance:* and billing:* has been held by alice@laptop")
     await held.release()
     assert reconciler.run("apply", "--yes").returncode == 0
     free = reconciler.run("lock", "release", "--yes")

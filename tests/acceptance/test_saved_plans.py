@@ -231,7 +231,7 @@ def test_a_plan_keeps_the_environment_that_it_was_made_for(planned: program.Prog
     ("edit", "says"),
     [
         (lambda found: found.update(format_version="2.0"), "in format 2.0"),
-        (lambda found: found.pop("format_version"), "its format version is None"),
+        (lambda found: found.pop("format_version"), "it has no 'format_version'"),
         (lambda found: found.update(digest="sha256:" + "0" * 64), "its checksum does not match"),
         (lambda found: found["saved"]["schedules"][0].update(created_at=1), "its checksum does not match"),
         (lambda found: found.pop("saved"), "its checksum does not match"),

@@ -53,7 +53,7 @@ def test_a_plan_of_standard_input_is_applied_with_the_same_input_and_no_other(re
     ("piped", "problem"),
     [
         ("governance:\n  schedules:\n    - charter: A\n      cron: @daily\n", "<stdin>:4:13: not valid YAML"),
-        ("governance:\n  schedules: [{charter: A, cron: '0 25 * * *', entrypoint: E}]\n", "<stdin>:2:37: '25' does"),
+        ("governance:\n  schedules: [{charter: A, cron: '0 25 * * *', entrypoint: E}]\n", "<stdin>:2:37: '25' is not"),
         ("# " + "x" * 16 * 1024 * 1024, "<stdin>: exceeds 16 MiB"),
     ],
 )

@@ -186,3 +186,11 @@ def test_next_lists_the_times_of_one_charter_or_of_all_without_a_server(local: p
     assert one.stdout == "Mon 23 Nov 2026 06:00 UTC   in 60 min  B\n"
     unknown = local.run("next", "Z")
     assert (unknown.returncode, "has no charter 'Z'" in unknown.stderr) == (64, True)
+
+
+@pytest.mark.parametrize(("start", "bound"), [(("--from", "2026-11-23T05:00:00Z"), "--from"), ((), "the current time")])
+def test_next_refuses_an_end_before_its_start(local: program.Program, start: tuple[str, ...], bound: str) -> None:
+    local.declare("governance: {schedules: []}\n")
+    done = local.run("next", *start, "--until", "2026-01-01T00:00:00Z")
+    assert (done.returncode, done.stdout) == (64, "")
+    assert f"--until must be later than {bound}\n" in done.stderr

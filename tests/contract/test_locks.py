@@ -67,7 +67,7 @@ async def test_the_holder_is_known_to_all(make: Make) -> None:
 async def test_who_is_locked_out_is_told_who_has_it_and_what_to_do(make: Make) -> None:
     held = await make().acquire(ALICE)
     with pytest.raises(
-        errors.LockedError, match=r"^the schedules are locked by alice@laptop, run 42, for \d+ s$"
+        errors.LockedError, match=r"^the schedules have been locked by alice@laptop \(run 42\) for \d+ s$"
     ) as caught:
         await make().acquire(BOB)
     assert caught.value.exit_code == errors.ExitCode.LOCKED

@@ -35,7 +35,7 @@ async def test_one_of_fifty_who_want_it_at_once_gets_it(server: connect.Server) 
 
 async def test_who_is_locked_out_is_told_who_has_it(server: connect.Server) -> None:
     held = await server.lock("governance:").acquire(ALICE)
-    with pytest.raises(errors.LockedError, match=r"locked by alice@laptop, run 42, for \d+ s") as caught:
+    with pytest.raises(errors.LockedError, match=r"locked by alice@laptop \(run 42\) for \d+ s") as caught:
         await server.lock("governance:").acquire(ports.Holder(who="bob"))
     assert caught.value.exit_code == errors.ExitCode.LOCKED
     found = await server.lock("governance:").holder()

@@ -80,7 +80,7 @@ async def test_who_is_locked_out_is_told_who_has_it_and_since_when(database_url:
     assert await lock.holder() == ports.Holder(who="zoë@büro", run="12345678901/1", since=since)
     with pytest.raises(errors.LockedError) as caught:
         await lock.acquire(BOB)
-    assert caught.value.message == "the schedules are locked by zoë@büro, run 12345678901/1, for 5 min"
+    assert caught.value.message == "the schedules have been locked by zoë@büro (run 12345678901/1) for 5 min"
     assert caught.value.hint.startswith("wait with --lock-timeout, or see reconciler lock show")
     await held.release()
 
@@ -90,7 +90,7 @@ async def test_the_earlier_sync_excludes_us_and_is_named(database_url: str) -> N
     with psycopg.connect(database_url, autocommit=True, application_name="governance-sync") as earlier:
         assert earlier.execute(EARLIER_SYNC).fetchone() == (True,)
         with pytest.raises(
-            errors.LockedError, match=r"locked by governance-sync \(database role \w+\), for \d+ s"
+            errors.LockedError, match=r"locked by governance-sync \(database role \w+\) for \d+ s"
         ) as caught:
             await lock.acquire(ALICE)
         assert caught.value.exit_code == errors.ExitCode.LOCKED

@@ -66,29 +66,30 @@ def test_more_of_a_kind_are_summarized_with_the_first_places() -> None:
     assert never.startswith("spec.yaml:3:26: warning: no time matches")
     assert clocks.startswith(
         "spec.yaml:4:27: warning: 30 charters fire during an hour when clocks change: this one, those at 5:27, "
-        "6:27, and 27 more; for this one: 2027-03-28 02:00 does not exist in Europe/Berlin"
+        "6:27, and 27 more; for this one: 2027-03-28 02:00 does not exist and "
     )
 
 
 def test_times_that_daylight_saving_skips_or_repeats_are_named() -> None:
     (found,) = advice("cron: 30 2 * * *\n      timezone: Europe/Berlin")
     assert (
-        "2027-03-28 02:30 does not exist in Europe/Berlin and 2027-10-31 02:30 occurs twice in Europe/Berlin" in found
+        "2027-03-28 02:30 does not exist and 2027-10-31 02:30 occurs twice in Europe/Berlin, "
+        "so the schedule may skip that time or fire twice;" in found
     )
 
 
 @pytest.mark.parametrize(
     ("keys", "messages"),
     [
-        ("cron: 30 2 * * * 2030", "2030-03-31 02:30 does not exist in Europe/Berlin and 2030-10-27 02:30 occurs twice"),
+        ("cron: 30 2 * * * 2030", "2030-03-31 02:30 does not exist and 2030-10-27 02:30 occurs twice"),
         (
             "cron: 30 2 * * *\n      exclude: [{month: 3}]",
-            "warning: 2027-10-31 02:30 occurs twice in Europe/Berlin, so",
+            "warning: 2027-10-31 02:30 occurs twice in Europe/Berlin, so the schedule may fire twice;",
         ),
         ("cron: 30 2 * * *\n      start_at: 2027-05-01T00:00:00Z", "2027-10-31 02:30 occurs twice"),
         (
             "cron: 30 2 * * *\n      end_at: 2027-05-01T00:00:00Z",
-            "warning: 2027-03-28 02:30 does not exist in Europe/B",
+            "warning: 2027-03-28 02:30 does not exist in Europe/Berlin, so the schedule may skip that time;",
         ),
         ("cron: 0 */30 2-3 * * * *", "2027-03-28 02:00 does not exist"),
     ],
@@ -174,6 +175,35 @@ def test_a_timeout_that_no_run_can_meet_is_warned_of(key: str) -> None:
     (found,) = together(brief)
     assert f"warning: {key} is 0.999s, but no run can finish in less than a second; make it longer" in found
     assert together(enough) == []
+
+
+@pytest.mark.parametrize(
+    ("excess", "within", "message"),
+    [
+        (
+            "task_timeout: 200s",
+            "task_timeout: 120s",
+            "task_timeout is 3m20s, but the server allows at most 2m, so it uses 2m; write 2m or less",
+        ),
+        (
+            "catchup_window: 1s",
+            "catchup_window: 10s",
+            "catchup_window is 1s, but Temporal's minimum is 10s, so it uses 10s; write 10s or more",
+        ),
+    ],
+)
+def test_a_duration_that_temporal_replaces_is_warned_of(excess: str, within: str, message: str) -> None:
+    (found,) = advice(f"cron: '@daily'\n      {excess}")
+    assert (found.startswith("spec.yaml:6:"), found.endswith(f": warning: {message}")) == (True, True)
+    assert advice(f"cron: '@daily'\n      {within}") == []
+
+
+@pytest.mark.parametrize("text", ["other: 1\n", "governance:\n"])
+def test_a_file_without_a_section_is_warned_of(text: str) -> None:
+    (found,) = plan_advice.advise(loader.parse(text, "spec.yaml"), NOW)
+    assert str(found).startswith(
+        "spec.yaml:1:1: warning: the file has no governance or temporal section, or an empty one;"
+    )
 
 
 def test_the_same_work_at_the_same_times_is_warned_of() -> None:

@@ -183,7 +183,7 @@ def test_a_macro_means_its_five_fields(macro: str, text: str) -> None:
 
 
 def test_an_unknown_macro_is_refused() -> None:
-    assert refused("@reboot").message == "1 fields, but Temporal accepts 5 to 7"
+    assert refused("@reboot").message == "1 field, but Temporal accepts 5 to 7"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_both_spellings_declare_the_same(environment: str | None) -> None:
         (
             "temporal: {schedules: []}\n",
             "s.yaml:1:11: temporal has no 'prefix'; add prefix: the prefix of managed schedule IDs, or a "
-            "list of prefixes; a file that a spec includes is validated with that spec",
+            "list of prefixes; if another spec includes this file, validate that spec instead",
         ),
         (
             "temporal: {prefix: a, schedules: [{cron: '@daily', entrypoint: A}]}\n",
@@ -106,6 +106,11 @@ def test_both_spellings_declare_the_same(environment: str | None) -> None:
             "s.yaml:1:76: unknown key 'crn' in charter 1; did you mean 'cron'?",
         ),
         ("temporals: {}\n", "s.yaml:1:1: unknown key 'temporals' in the repo-spec; did you mean 'temporal'?"),
+        (
+            "temporal:\n",
+            "s.yaml:1:10: temporal has no 'prefix'; add prefix: the prefix of managed schedule IDs, or a "
+            "list of prefixes; if another spec includes this file, validate that spec instead",
+        ),
         ("temporal: []\n", "s.yaml:1:11: 'temporal' must be an object, not a list"),
     ],
 )

@@ -56,6 +56,8 @@ def test_next_times_and_rate_end_where_the_schedule_does(schedule: model.Schedul
         ([], [hourly()], "none → 24/day"),
         ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=0)], "24/day"),
         ([hourly("a")], [hourly("a"), hourly("b", remaining_actions=7)], "24/day → 24/day, plus 7 remaining firings"),
+        ([hourly("a")], [hourly("a", calendars=(builders.calendar("* * * * *"),))], "1/hour → 60/hour"),
+        ([hourly("a", calendars=(builders.calendar("0 9 * * *"),))], [], "1/day → none"),
         ([hourly("a", end_at=TOMORROW)], [hourly("a")], "none, plus 24 remaining firings → 24/day"),
     ],
 )

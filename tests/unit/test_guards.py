@@ -69,7 +69,7 @@ def test_a_declared_pause_is_treated_as_a_pause() -> None:
 )
 def test_a_spec_without_a_governance_section_is_refused_while_something_is_live(running: int, messages: str) -> None:
     error = refusal(plan(running=running, removed=running, governed=False))
-    assert error.message == f"{builders.PATH} has no governance or temporal section, but {messages}"
+    assert error.message == f"{builders.PATH} has no governance or temporal section, or an empty one, but {messages}"
 
 
 def test_a_spec_without_a_governance_section_is_fine_on_an_empty_server() -> None:

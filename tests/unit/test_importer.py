@@ -36,7 +36,66 @@ def test_charters_are_added_below_the_others_and_every_comment_stays() -> None:
         '    - charter: ENGINEERING\n      cron: "0 * * * *"\n      entrypoint: COMMUNITY\n'
     )
     assert imported.added == ("ENGINEERING",)
-    assert imported.skipped == ("governance:community: already declared",)
+    assert imported.skipped == ("governance:community is already declared",)
+
+
+RENAMED = """\
+temporal:
+  prefix: 'reports:'
+  schedules:
+    - name: night
+      was: nightly
+      cron: "0 * * * *"
+      entrypoint: night
+"""
+
+
+@pytest.mark.parametrize("ids", [("reports:nightly",), ("reports:nightly", "nightly")])
+def test_a_schedule_that_a_charter_renames_is_already_declared(ids: tuple[str, ...]) -> None:
+    found = [dataclasses.replace(builders.schedule("x"), id=id_) for id_ in (*ids, "reports:other")]
+    imported = importer.add(RENAMED, "spec.yaml", found, named=ids)
+    renames = {
+        1: "reports:nightly is already declared: a charter renames it (was)",
+        2: "2 schedules (nightly, reports:nightly) are already declared: charters rename them (was)",
+    }
+    assert (imported.added, imported.skipped, imported.refused) == (("OTHER",), (renames[len(ids)],), ())
+
+
+def test_a_new_charter_does_not_get_the_former_name_of_another() -> None:
+    live = dataclasses.replace(builders.schedule("x"), id="reports:Nightly")  # not the ID of a charter NIGHTLY
+    assert importer.add(RENAMED, "spec.yaml", [live]).added == ("Nightly-2",)
+
+
+def test_an_import_that_would_make_the_spec_invalid_reports_the_problem() -> None:
+    text = RENAMED.replace("nightly", "staging:day")
+    text = text.replace("'reports:'", "'${environment}:'\n  environments: {staging: {}, production: {}}")
+    live = dataclasses.replace(builders.schedule("x"), id="production:day")
+    with pytest.raises(errors.UsageError) as caught:
+        importer.add(text, "spec.yaml", [live], declarations.Choice(environment="production"))
+    assert "cannot replace 'staging:day', which environment 'staging' declares" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "warning"),
+    [
+        (None, "no schedules match reports:*; pass another --prefix, or --id"),
+        (("zzz:",), "no schedules match zzz:*; pass another --prefix, or --id"),
+        (("",), "the namespace has no schedules; check --namespace and --address"),
+    ],
+)
+def test_an_import_that_matches_nothing_warns(prefixes: ownership.Prefixes | None, warning: str) -> None:
+    choice = declarations.Choice(prefixes=prefixes, owner="acme/app")
+    assert importer.add(RENAMED, "spec.yaml", [], choice).warnings == (warning,)
+
+
+@pytest.mark.parametrize("text", [None, '{"governance": {"schedules": []}}'])
+def test_invisible_characters_are_written_as_escapes_and_read_back(text: str | None) -> None:
+    note = 'é 中 \u202ea\u2066\u200b\xa0\x85\u2028\ufeff\\\U000e0041"💩'
+    imported = importer.add(text, "spec.yaml", [builders.schedule("a", note=note, input={note: [note]})])
+    assert imported.text.replace("\n", "").isprintable()
+    assert ("\\u202E" in imported.text, "é 中 " in imported.text) == (True, True)
+    schedule = loader.parse(imported.text, "spec.yaml").charters[0].schedule
+    assert (schedule.note, imported.left_out) == (note, ())
 
 
 def test_a_missing_spec_is_created() -> None:
@@ -319,7 +378,7 @@ def test_what_belongs_to_another_owner_is_left_out_unless_it_is_named() -> None:
     imported = importer.add(None, builders.PATH, [theirs], choice)
     assert imported.added == ()
     assert imported.skipped == (
-        "governance:a: skipped, because it belongs to acme/other; pass --owner acme/other if that is this repository, "
+        "governance:a is skipped because it belongs to acme/other; pass --owner acme/other if that is this repository, "
         "or --id governance:a to write a charter for it anyway",
     )
     taken = importer.add(None, builders.PATH, [theirs], choice, named=["governance:a"])
@@ -337,11 +396,11 @@ def test_what_is_skipped_is_reported_by_its_owner_however_many_schedules_there_a
     imported = importer.add(spec, builders.PATH, [*declared, *theirs, one], declarations.Choice(owner="acme/app"))
     assert (imported.left_out, imported.warnings, imported.added) == ((), (), ())
     assert imported.skipped == (
-        "3 schedules (governance:b1, governance:b2, governance:community): already declared",
-        "20,000 schedules (governance:t00000, governance:t00001, governance:t00002, …): "
-        "skipped, because they belong to "
+        "3 schedules (governance:b1, governance:b2, governance:community) are already declared",
+        "20,000 schedules (governance:t00000, governance:t00001, governance:t00002, …) are "
+        "skipped because they belong to "
         "acme/other; pass --owner acme/other if that is this repository, or --id ID to write a charter for one anyway",
-        "governance:x: skipped, because it belongs to acme/third; pass --owner acme/third if that is this repository, "
+        "governance:x is skipped because it belongs to acme/third; pass --owner acme/third if that is this repository, "
         "or --id governance:x to write a charter for it anyway",
     )
 

@@ -362,7 +362,7 @@ def test_an_import_adds_to_the_spec_itself_and_knows_what_it_includes(folder: pa
     live = [builders.schedule("community"), builders.schedule("other")]
     imported = importer.add(text, "main.yaml", live, folder=folder)
     assert imported.added == ("OTHER",)
-    assert imported.skipped == ("governance:community: already declared",)
+    assert imported.skipped == ("governance:community is already declared",)
     assert imported.text.startswith(text + "  schedules:\n    - charter: OTHER\n")
 
 

@@ -334,8 +334,8 @@ def test_what_a_charter_lacks_is_reported_with_what_it_is() -> None:
         "spec.yaml:1:26: charter 1 has no 'cron';"
         " add cron, calendars, or intervals: when to fire, in Temporal's cron grammar",
         "spec.yaml:1:26: charter 1 has no 'entrypoint';"
-        " add entrypoint or args: the name of what the workflow runs; a single word;"
-        " args: [] calls a workflow without arguments",
+        " add entrypoint: the name of what the workflow runs; a single word;"
+        " or add args, where [] calls a workflow without arguments",
     ]
 
 
@@ -497,6 +497,42 @@ def test_a_spec_without_a_governance_section_declares_nothing_and_is_not_governe
     assert declared(text) == declarations.Declaration(path="spec.yaml", charters=(), governed=False)
 
 
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        (
+            "defaults: {cron: '@daily'}",
+            "1:25: key 'cron' is not allowed in governance.defaults; declare it in each charter",
+        ),
+        (
+            "defaults: {owner: acme}",
+            "1:25: key 'owner' is not allowed in governance.defaults; declare it in the governance section",
+        ),
+        (
+            "defaults: {nothing: 1}",
+            "1:25: unknown key 'nothing' in governance.defaults; valid keys: exclude, timezone, ",
+        ),
+        (
+            "environments: {staging: {timezone: UTC}}",
+            "1:39: key 'timezone' is not allowed in governance.environments.staging; "
+            "declare it in 'defaults' or 'charters' of the environment",
+        ),
+        (
+            "environments: {staging: {cron: '@daily'}}",
+            "1:39: key 'cron' is not allowed in governance.environments.staging; "
+            "declare it in 'charters' of the environment",
+        ),
+        (
+            "schedules: [{charter: A, cron: '@daily', entrypoint: A, prefix: p}]",
+            "1:70: key 'prefix' is not allowed in charter 1; declare it in the governance section",
+        ),
+    ],
+)
+def test_a_key_that_is_valid_elsewhere_is_reported_with_where_it_belongs(keys: str, problem: str) -> None:
+    (found,) = problems(f"governance: {{{keys}}}\n")
+    assert found.startswith(f"spec.yaml:{problem}")
+
+
 def test_an_empty_governance_section_is_one() -> None:
     assert declared("governance: {schedules: []}") == declarations.Declaration(
         path="spec.yaml", charters=(), governed=True
@@ -612,7 +648,10 @@ def test_an_environment_can_be_switched_off_and_must_be_declared() -> None:
     [
         ("{charters: {c: {paused: true}}}", "7:26: environment 'staging' changes charter 'c', which is not declared"),
         ("{charters: {a: {cron: 0 99 * * *}}}", "7:38: '99' is not a valid hour"),
-        ("{charters: {a: {charter: b}}}", "7:30: unknown key 'charter' in governance.environments.staging.charters.a"),
+        (
+            "{charters: {a: {charter: b}}}",
+            "7:30: key 'charter' is not allowed in governance.environments.staging.charters.a",
+        ),
         ("{defaults: {jitter: soon}}", "7:34: 'jitter': 'soon' is not a valid duration"),
         ("{enable: false}", "7:15: unknown key 'enable' in governance.environments.staging; did you mean 'enabled'?"),
     ],
@@ -983,6 +1022,8 @@ def test_a_time_zone_that_cannot_be_used_is_refused_with_what_to_write(name: str
         ("cron: '@Hourly'", "write @hourly"),
         ("cron: every 5m", "write @every with a duration, such as @every 5m"),
         ("cron: '@reboot'", "Temporal does not support @reboot"),
+        ("cron: '@evry 5m'", "did you mean '@every'?"),
+        ("cron: '@dayly'", "did you mean '@daily'?"),
         ("cron: '@every 90'", "add a unit, for example 90s"),
         ("catchup_window: '60'", "add a unit, for example 60s"),
         ("start_at: 2027-02-30T00:00:00Z", "this day, hour, or offset does not exist"),

@@ -48,6 +48,12 @@ def test_a_worker_is_not_told_what_it_could_not_work_with(option: str, value: st
         _read(option, value)
 
 
+@pytest.mark.parametrize("kind", [parameters.FILE, parameters.SpecPath(allow_dash=True)])
+def test_an_empty_path_is_refused(kind: parameters.FilePath) -> None:
+    with pytest.raises(click.BadParameter, match="it is empty; specify a file"):
+        kind.convert("", None, None)
+
+
 def test_a_worker_may_drain_for_no_time_at_all() -> None:
     assert _read("drain_timeout", "0s") == datetime.timedelta(0)
 

@@ -43,7 +43,7 @@ def test_an_interrupted_command_reports_that_and_every_step_of_a_plan_that_was_s
     assert (document["exit_code"], document["interrupted"]) == (130, True)
     assert document["error"] == {"message": "interrupted", "hint": None}
     steps = [(each["status"], each["detail"]) for each in document["outcomes"]]
-    assert steps == [("skipped", "not started: interrupted")] * is_planned
+    assert steps == [("skipped", "not started (interrupted)")] * is_planned
 
 
 def test_an_environment_that_is_interrupted_before_its_first_step_reports_its_steps_and_why() -> None:
@@ -62,5 +62,5 @@ def test_an_environment_that_is_interrupted_before_its_first_step_reports_its_st
     assert document["error"]["message"] == "interrupted"
     (entry,) = document["environments"]
     assert (entry["progress"], entry["outcome"]["interrupted"]) == ("failed", True)
-    assert [each["detail"] for each in entry["outcome"]["outcomes"]] == ["not started: interrupted"]
+    assert [each["detail"] for each in entry["outcome"]["outcomes"]] == ["not started (interrupted)"]
     assert words.progress([ended]) == "Failed: staging (interrupted)."

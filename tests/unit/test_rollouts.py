@@ -84,7 +84,7 @@ def test_the_summary_counts_the_changes_of_all_environments() -> None:
     assert words.rollout_summary(whole) == expected
     assert (
         words.rollout_question(whole)
-        == "Apply 3 creates to staging, production in namespace default on localhost:7233?"
+        == "Apply 3 changes (3 creates) to staging, production in namespace default on localhost:7233?"
     )
     assert text.Text().rollout(whole).splitlines()[-1] == f"Digest of all environments {whole.digest}"
 
@@ -203,7 +203,7 @@ def test_saved_plans_that_are_not_as_they_were_written_are_refused(edit: dict[st
 
 @pytest.mark.parametrize(
     ("environments", "says"),
-    [([], "no environment in it has a plan"), ([{}], "environments.0 does not match the schema")],
+    [([], "no environment in it has a plan"), ([{}], "environments.0 has no 'environment'")],
 )
 def test_saved_plans_with_a_fitting_checksum_must_still_be_valid(environments: list[object], says: str) -> None:
     document = {**json.loads(saved_rollouts.dumps(saved_rollout())), "environments": environments}

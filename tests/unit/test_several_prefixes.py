@@ -41,6 +41,17 @@ def plan(given: ownership.Prefixes, desired: list[model.Schedule], found: list[m
     return build.plan(declared(given, *desired), builders.live(*found), target(given))
 
 
+def test_all_ids_that_do_not_exist_are_reported() -> None:
+    server = test_apply_plan.Server(of("governance:a"))
+    for ids, message in (
+        (("demo", "governance:a", "nope", "demo"), "schedules 'demo', 'nope' do not exist"),
+        (("demo",), "schedule 'demo' does not exist"),
+    ):
+        with pytest.raises(errors.UsageError) as caught:
+            asyncio.run(live.chosen((), server, TWO, ids))
+        assert caught.value.message == message
+
+
 @pytest.mark.parametrize(
     ("given", "mark", "ours"),
     [

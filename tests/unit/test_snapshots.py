@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler import errors
-from reconciler.documents import saved, snapshots
+from reconciler.documents import plan_json, saved, saved_rollouts, snapshots
 from reconciler.plan import build
 from reconciler.report import text
 from reconciler.schedule import declarations, model, observed
@@ -56,7 +56,51 @@ def test_a_document_of_a_newer_version_is_reported_as_one(version: str | float) 
     with pytest.raises(errors.DocumentError, match=f"live.json is a snapshot {newer} 1.4"):
         snapshots.loads(json.dumps(document), "live.json")
     with pytest.raises(errors.DocumentError, match=f"plan.json is a plan {newer} 1.5"):
-        saved.loads(json.dumps(document), "plan.json")
+        saved.loads(json.dumps({"format_version": version}), "plan.json")
+
+
+STATUS: dict[str, Any] = {
+    "format_version": "1.3",
+    "taken_at": "",
+    "target": {},
+    "spec": "",
+    "environment": None,
+    "schedules": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "live.json is not a usable snapshot: it is not a JSON object"),
+        ("{}", "live.json is not a usable snapshot: it has no 'format_version'"),
+        ('{"changes": []}', "live.json is a plan, not a snapshot"),
+        (json.dumps(STATUS), "live.json is a status, not a snapshot"),
+        (json.dumps({**json.loads(dumps()), "target": {}}), "snapshot: target has no 'address'"),
+    ],
+)
+def test_a_document_that_is_not_a_snapshot_is_reported_as_what_it_is(text: str, message: str) -> None:
+    with pytest.raises(errors.DocumentError, match=message) as caught:
+        snapshots.loads(text, "live.json")
+    assert caught.value.hint.endswith("create one with reconciler snapshot --out FILE")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (dumps(), "plan.json is a snapshot, not a plan; use it with plan --live, or plan again with --out"),
+        ('{"command": "apply", "exit_code": 0, "environments": []}', "plan.json is the outcome of a command, not"),
+        ("{}", "plan.json is not a usable plan: it has no 'format_version'"),
+        (
+            plan_json.dumps(builders.plan([builders.schedule()], [])),
+            "plan.json is not a usable plan: it has no 'checksum', which only plan --out writes",
+        ),
+    ],
+)
+def test_a_document_that_is_not_a_plan_is_reported_as_what_it_is(text: str, message: str) -> None:
+    with pytest.raises(errors.DocumentError) as caught:
+        saved_rollouts.loads(text, "plan.json")
+    assert caught.value.sentence.startswith(message)
 
 
 SCOPE: dict[str, Any] = {"scopeKey": "region-1", "other_key": "hidden-value"}

@@ -112,4 +112,4 @@ def test_a_question_says_how_much_of_what_and_where() -> None:
     )
     plan = dataclasses.replace(plan, target=dataclasses.replace(plan.target, owner="acme/app"), environment="staging")
     place = "governance:* in namespace default on localhost:7233, environment staging, owner acme/app"
-    assert words.question(plan) == f"Apply 2 creates, 1 update, 1 pause to {place}?"
+    assert words.question(plan) == f"Apply 4 changes (2 creates, 1 update, 1 pause) to {place}?"

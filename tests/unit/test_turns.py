@@ -22,7 +22,7 @@ async def test_whoever_does_not_wait_is_told_whose_turn_it_is() -> None:
     turn = turns.Turn()
     async with turn.taken(holder("alice"), NO_TIME) as left:
         assert left == NO_TIME
-        with pytest.raises(errors.LockedError, match="are being synced by alice") as caught:
+        with pytest.raises(errors.LockedError, match="a sync by alice has been running for 0 s") as caught:
             async with turn.taken(holder("bob"), NO_TIME):
                 pass
         assert (caught.value.who, caught.value.since is None) == ("alice", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -49,7 +50,19 @@ def fault(value: str, *, line: bool) -> str:
     return "contains a control character" if line and not value.isprintable() else ""
 
 
-class SpecPath(click.Path):
+class FilePath(click.Path):
+    """The path to a file; empty text is refused, because it would mean the current directory."""
+
+    def __init__(self, *, allow_dash: bool = False) -> None:
+        super().__init__(path_type=pathlib.Path, allow_dash=allow_dash)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty; specify a file.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class SpecPath(FilePath):
     """The path to a spec, which appears in schedules' notes; `-` means standard input where that is supported."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -148,4 +161,5 @@ POSITIVE = _Duration(least=datetime.timedelta(seconds=0.1))
 ADDRESS = _Address()
 SCHEMA = _Schema()
 MOMENT = _Moment()
+FILE = FilePath()
 RATE = _Rate()

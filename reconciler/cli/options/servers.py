@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ import click
 from reconciler import settings
 from reconciler.cli.options import parameters
 
-_FILE = click.Path(path_type=pathlib.Path)
+_FILE = parameters.FILE
 
 
 def _metadata(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import functools
 import os
-import pathlib
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -48,7 +47,7 @@ def _spec(text: str, *, allow_dash: bool) -> Callable[[Any], Any]:
     return click.option(
         "--spec",
         "spec_path",
-        type=parameters.SpecPath(path_type=pathlib.Path, allow_dash=allow_dash),
+        type=parameters.SpecPath(allow_dash=allow_dash),
         default=source.default,
         metavar="PATH",
         help=f"{text}  [{', or else '.join(map(str, source.DEFAULTS))}]",

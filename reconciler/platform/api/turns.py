@@ -41,8 +41,9 @@ class Turn:
 
 
 def _busy(holder: ports.Holder) -> errors.LockedError:
+    age = labels.age(holder, clock.now())
     return errors.LockedError(
-        f"the schedules are being synced by {labels.holder(holder, clock.now())}",
+        f"a sync by {labels.holder(holder)} {'has been' if age else 'is'} running{age}",
         hint="sync again after that sync has ended, or start the service with --lock-timeout to wait for it",
         who=holder.who,
         run=holder.run,
