@@ -104,7 +104,7 @@ def test_every_option_of_every_command_is_documented_once() -> None:
 def test_every_command_and_option_that_a_document_names_exists() -> None:
     options = dict(declared_options())
     declared = [name for each in options.values() for option in each for name in (*option.opts, *option.secondary_opts)]
-    known = {"--help", *declared, *options, *(name.partition(" ")[0] for name in options)}
+    known = {"--help", "--version", *declared, *options, *(name.partition(" ")[0] for name in options)}
     unknown = []
     for document in GUIDES:
         text = CONSOLE.sub("", document.read_text(encoding="utf-8"))  # which are run
