@@ -9,24 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import json
 import os
-import pathlib
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench import results
-from tools import devserver
+from bench import results, service
 
 CALLERS = (1, 10, 50)
 REQUESTS = 1000  # per measurement, shared by its callers
 BARE = "bare uvicorn"
-PROGRAM = (sys.executable, "-m", "reconciler")
-TOKEN = "bench-0123456789-0123456789-0123456789"  # noqa: S105  # for a service that exists only for this run
 
 
 async def application(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
@@ -90,53 +83,12 @@ def measure_all(targets: Sequence[Target], report: results.Report) -> None:
             report.add(target.name, str(callers), *milliseconds, f"{p50 / floor[0]:.2f}", f"{p99 / floor[1]:.2f}")
 
 
-SERVE = (*PROGRAM, "serve", "--listen", "127.0.0.1:0", "--repair-every", "0s", "--rate-limit", "1000000/minute")
-LISTENING = "Listening on"
-
-
-def granted(subject: str, environment: Mapping[str, str]) -> str:
-    """Return the token of a new grant for all workflows."""
-    command = [*PROGRAM, "grant", "create", subject, "--scope", "*", "--format", "json"]
-    created = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    token: str = json.loads(created.stdout)["token"]
-    return token
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Server:
-    """A running process and the port of its HTTP server."""
-
-    port: int
-    pid: int
-
-
 @contextlib.contextmanager
-def process(command: Sequence[str], environment: Mapping[str, str], announced: str) -> Iterator[Server]:
-    """Run a server that announces its address until the end of the block."""
-    process = subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        for line in process.stdout or ():
-            if announced in line:
-                yield Server(port=int(line.partition("127.0.0.1:")[2].split()[0]), pid=process.pid)
-                return
-        raise RuntimeError(f"{command[:4]} did not start")
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextlib.contextmanager
-def targets(address: str, folder: pathlib.Path) -> Iterator[tuple[Target, ...]]:
-    """Run the bare application and the service, with its own database."""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"embedded:{folder / 'postgres'}",
-        "INTERNAL_OPS_TOKEN": TOKEN,
-        "TEMPORAL_ADDRESS": address,
-    }
-    token = granted("bench", environment)
+def targets(servers: service.Servers) -> Iterator[tuple[Target, ...]]:
+    """Run the bare application and the service."""
+    token = servers.granted("bench")
     bare = (sys.executable, "-m", "uvicorn", "bench.latency:application", "--port", "0", "--no-access-log")
-    with process(bare, environment, "Uvicorn running on") as floor, process(SERVE, environment, LISTENING) as ours:
+    with service.process(bare, os.environ, "Uvicorn running on") as floor, servers.serving() as ours:
         yield (
             Target(name=BARE, port=floor.port, path="/"),
             Target(name="GET /healthz", port=ours.port, path="/healthz"),
@@ -147,11 +99,7 @@ def targets(address: str, folder: pathlib.Path) -> Iterator[tuple[Target, ...]]:
 def main() -> None:
     """Print the table."""
     report = results.Report("latency", ("service, requests", "callers", "p50", "p99", "p50 ratio", "p99 ratio"))
-    with (
-        devserver.running() as server,
-        tempfile.TemporaryDirectory() as folder,
-        targets(server.address, pathlib.Path(folder)) as found,
-    ):
+    with service.servers() as servers, targets(servers) as found:
         measure_all(found, report)
     report.save()
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -20,12 +18,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import httpx
 import temporalio.client
 
-from bench import latency, results, worker
+from bench import results, service, worker
 from reconciler import settings
 from reconciler.platform.postgres import tables
-from reconciler.postgres import embedded
 from reconciler.temporal import connect
-from tools import devserver, ports
+from tools import ports
 
 MINUTES = 10
 CALLERS = 4
@@ -116,28 +113,15 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench.memory")
     parser.add_argument("--minutes", type=int, default=MINUTES)
     minutes = parser.parse_args(arguments).minutes
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        devserver.running() as server,
-        embedded.running(f"embedded:{folder}/postgres", os.environ) as url,
-    ):
-        environment = {
-            **os.environ,
-            "DATABASE_URL": url,
-            "INTERNAL_OPS_TOKEN": latency.TOKEN,
-            "TEMPORAL_ADDRESS": server.address,
-        }
-        health = f"127.0.0.1:{ports.reserve()}"
-        works = (*latency.PROGRAM, "worker", "--health", health)
-        log = pathlib.Path(folder, "worker.log")
-        with latency.process(latency.SERVE, environment, latency.LISTENING) as served, log.open("wb") as messages:
-            process = subprocess.Popen(works, env=environment, stdout=messages, stderr=messages)
-            try:
-                pids = {"service": served.pid, "worker": process.pid}
-                asyncio.run(measure(server.address, url, pids, served.port, minutes))
-            finally:
-                process.terminate()
-                process.wait()
+    with service.servers() as servers, tempfile.TemporaryFile() as messages, servers.serving() as served:
+        works = (*service.PROGRAM, "worker", "--health", f"127.0.0.1:{ports.reserve()}")
+        process = subprocess.Popen(works, env=servers.environment, stdout=messages, stderr=messages)
+        try:
+            pids = {"service": served.pid, "worker": process.pid}
+            asyncio.run(measure(servers.address, servers.database_url, pids, served.port, minutes))
+        finally:
+            process.terminate()
+            process.wait()
 
 
 if __name__ == "__main__":

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
-from bench import bare, requests, results
+from bench import bare, requests, results, service
 from reconciler import settings
 from reconciler.plan import apply, plans
 from reconciler.platform import repair, users
 from reconciler.platform.postgres import tables
-from reconciler.postgres import embedded
 from reconciler.temporal import connect
-from tools import devserver
 
 SIZES = (2_800, 10_000)
 ROUNDS = 3
@@ -114,12 +110,8 @@ def main(arguments: list[str]) -> None:
         f"repair-{chosen.backend}", (title, "schedules", "bare calls", "reconciler", "ratio (median)")
     )
     for size in chosen.size or SIZES:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            devserver.running(backend=chosen.backend, namespaces=["bare", "ours"]) as server,
-            embedded.running(f"embedded:{folder}/postgres", os.environ) as url,
-        ):
-            for row in asyncio.run(measure(server.address, url, ("bare", "ours"), size)):
+        with service.servers(chosen.backend, ("bare", "ours")) as servers:
+            for row in asyncio.run(measure(servers.address, servers.database_url, ("bare", "ours"), size)):
                 report.add(*row)
     report.save()
 

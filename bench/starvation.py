@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import pathlib
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import psycopg
 
-from bench import latency, results
-from reconciler.postgres import embedded
-from tools import devserver
+from bench import latency, results, service
 
 WAITING = 12
 CALLERS = 10
@@ -67,20 +62,10 @@ async def measure(url: str, port: int, mine: str, other: str) -> tuple[list[floa
 
 def main() -> None:
     """Print the table."""
-    with (
-        devserver.running() as server,
-        tempfile.TemporaryDirectory() as folder,
-        embedded.running(f"embedded:{pathlib.Path(folder) / 'postgres'}", os.environ) as url,
-    ):
-        environment = {
-            **os.environ,
-            "DATABASE_URL": url,
-            "INTERNAL_OPS_TOKEN": latency.TOKEN,
-            "TEMPORAL_ADDRESS": server.address,
-        }
-        mine, other = (latency.granted(subject, environment) for subject in ("mine", "other"))
-        with latency.process(latency.SERVE, environment, latency.LISTENING) as served:
-            free, held = asyncio.run(measure(url, served.port, mine, other))
+    with service.servers() as servers:
+        mine, other = map(servers.granted, ("mine", "other"))
+        with servers.serving() as served:
+            free, held = asyncio.run(measure(servers.database_url, served.port, mine, other))
     report = results.Report("starvation", (f"service, GET /api/v1/schedules, {CALLERS} callers", "p50", "p99"))
     for name, times in (("nothing else", free), (f"a row locked, {WAITING} clients try to change it", held)):
         report.add(name, *(f"{_part(times, percent) * 1000:.1f} ms" for percent in (50, 99)))

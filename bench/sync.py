@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import pathlib
 import statistics
 import sys
@@ -17,10 +16,8 @@ import tempfile
 
 import httpx
 
-from bench import bare, latency, requests, results
+from bench import bare, requests, results, service
 from bench.repair import timed
-from reconciler.postgres import embedded
-from tools import devserver
 
 SIZE = 1_000  # charters
 ROUNDS = 3
@@ -36,7 +33,7 @@ async def measure(address: str, port: int, namespaces: tuple[str, str], text: st
     ids = [schedule.id for schedule in wanted]
     for namespace in namespaces:  # its worker is up before the clock starts
         await (await bare.connected(address, namespace)).create(requests.create(wanted[0], namespace))
-    headers = {"Authorization": f"Bearer {latency.TOKEN}"}
+    headers = {"Authorization": f"Bearer {service.TOKEN}"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=600) as client:
 
         async def synced() -> None:
@@ -61,24 +58,17 @@ def main(arguments: list[str]) -> None:
     report = results.Report(f"sync-{chosen.backend}", columns)
     pairs = [(f"ours-{number}", f"bare-{number}") for number in range(ROUNDS)]
     found: dict[str, list[tuple[float, float]]] = {}
+    text = requests.spec(chosen.size)
     with (
         tempfile.TemporaryDirectory() as folder,
-        devserver.running(backend=chosen.backend, namespaces=[name for pair in pairs for name in pair]) as server,
-        embedded.running(f"embedded:{folder}/postgres", os.environ) as url,
+        service.servers(chosen.backend, [name for pair in pairs for name in pair]) as servers,
     ):
         spec = pathlib.Path(folder, "spec.yaml")
-        spec.write_text(requests.spec(chosen.size), encoding="utf-8")
-        environment = {
-            **os.environ,
-            "DATABASE_URL": url,
-            "INTERNAL_OPS_TOKEN": latency.TOKEN,
-            "TEMPORAL_ADDRESS": server.address,
-            "GOVERNANCE_OWNER": "bench",
-        }
+        spec.write_text(text, encoding="utf-8")
         for pair in pairs:
-            command = (*latency.SERVE, "--spec", str(spec), "--namespace", pair[0], "--adopt")
-            with latency.process(command, environment, latency.LISTENING) as served:
-                measured = asyncio.run(measure(server.address, served.port, pair, spec.read_text(encoding="utf-8")))
+            options = ("--spec", str(spec), "--namespace", pair[0], "--adopt")
+            with servers.serving(*options, GOVERNANCE_OWNER="bench") as served:
+                measured = asyncio.run(measure(servers.address, served.port, pair, text))
             for name, seconds in measured.items():
                 found.setdefault(name, []).append(seconds)
     for name, rounds in found.items():

@@ -13,10 +13,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
-import os
-import pathlib
 import statistics
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,13 +25,12 @@ import temporalio.common
 import temporalio.worker
 import temporalio.workflow
 
-from bench import results
-from reconciler import settings, wiring
+from bench import results, service
+from reconciler import settings
 from reconciler.platform.postgres import schedules, tables
 from reconciler.platform.worker import activities, lifecycle
 from reconciler.schedule import governed
 from reconciler.temporal import connect
-from tools import devserver
 
 FIRINGS = 100  # per round
 ROUNDS = 3
@@ -176,12 +172,8 @@ async def measure(address: str, database_url: str, report: results.Report) -> No
 def main() -> None:
     """Start the servers and measure."""
     report = results.Report("worker", ("worker, firings", "per second", "ratio", "CPU of one", "ratio"))
-    with (
-        devserver.running() as server,
-        tempfile.TemporaryDirectory() as folder,
-        wiring.database(f"embedded:{pathlib.Path(folder) / 'postgres'}", os.environ) as database_url,
-    ):
-        asyncio.run(measure(server.address, database_url, report))
+    with service.servers() as servers:
+        asyncio.run(measure(servers.address, servers.database_url, report))
     report.save()
 
 

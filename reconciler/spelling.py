@@ -1,4 +1,4 @@
-"""Find the word that was probably intended."""
+"""Spell words: the one that was probably intended, and nouns with a count."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | 
     by_lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[found[0]] if found else None
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: `1 schedule`, `2 schedules`."""
+    return f"{count} {noun}{'s'[: count != 1]}"

@@ -7,11 +7,10 @@ import pathlib
 
 import click
 
-from reconciler import errors, input_files, settings
+from reconciler import errors, input_files, settings, spelling
 from reconciler.cli import console, progress
 from reconciler.cli.options import parameters, servers, specs
 from reconciler.credentials import held
-from reconciler.report import phrases
 from reconciler.repospec import importer, loader, source
 from reconciler.runtime import files, sessions
 from reconciler.schedule import declarations
@@ -87,5 +86,5 @@ def import_(
             with contextlib.suppress(OSError):  # `save` reports it
                 spec_path.parent.mkdir(exist_ok=True)
         files.save(spec_path, imported.text, hint=_WRITABLE)
-    out.say(f"{spec_path}: {phrases.counted(len(imported.added), 'charter')} added\n")
+    out.say(f"{spec_path}: {spelling.counted(len(imported.added), 'charter')} added\n")
     return errors.ExitCode.OK

@@ -83,9 +83,8 @@ def _prefixes(out: console.Console, spec_path: pathlib.Path, choice: declaration
 def _described(holder: ports.Holder | None, prefixes: ownership.Prefixes) -> str:
     if holder is None:
         return f"No one holds the lock on {ownership.shown(prefixes)}."
-    age = labels.age(holder, clock.now())
-    is_held = "has been held" if age else "is held"
-    return f"The lock on {ownership.shown(prefixes)} {is_held} by {labels.holder(holder)}{age}."
+    predicate = labels.taken(holder, clock.now(), been="has been held", being="is held")
+    return f"The lock on {ownership.shown(prefixes)} {predicate}."
 
 
 @contextlib.contextmanager

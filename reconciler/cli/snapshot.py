@@ -6,11 +6,10 @@ import pathlib
 
 import click
 
-from reconciler import errors, settings
+from reconciler import errors, settings, spelling
 from reconciler.cli import console, progress, spec_file
 from reconciler.cli.options import parameters, servers, specs
 from reconciler.documents import snapshots
-from reconciler.report import phrases
 from reconciler.runtime import files
 from reconciler.schedule import declarations
 from reconciler.usecases.snapshot import take_snapshot
@@ -45,5 +44,5 @@ def snapshot(
         out.say(document)
         return errors.ExitCode.OK
     files.save(out_path, document)
-    out.say(f"{out_path}: {phrases.counted(len(taken.live), 'schedule')}\n")
+    out.say(f"{out_path}: {spelling.counted(len(taken.live), 'schedule')}\n")
     return errors.ExitCode.OK

@@ -20,6 +20,8 @@ from reconciler.plan import plans
 from reconciler.schedule import declarations, observed
 from reconciler.timing import durations
 
+_HINT = "plan again with --out"
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
@@ -127,9 +129,6 @@ def parsed(text: str, path: str) -> dict[str, Any]:
 def refused(path: str, what: str) -> errors.DocumentError:
     """Return the error for a file that cannot be used, with the reason."""
     return errors.DocumentError(f"{path} is not a usable plan: {what}", hint=_HINT)
-
-
-_HINT = "plan again with --out"
 
 
 def check_checksum(document: Mapping[str, Any], path: str) -> None:

@@ -16,6 +16,8 @@ from reconciler import errors, json_text, published
 from reconciler.documents import plan_json, rejections, schedules, versions
 from reconciler.schedule import observed, ownership
 
+_HINT = "create one with reconciler snapshot --out FILE"
+
 FORMAT_VERSION = "1.4"  # minor versions are additive; major versions are breaking
 
 
@@ -91,9 +93,6 @@ def _live(document: Mapping[str, Any], salt: bytes) -> observed.Live:
 
 def _refused(path: str, what: str) -> errors.DocumentError:
     return errors.DocumentError(f"{path} is not a usable snapshot: {what}", hint=_HINT)
-
-
-_HINT = "create one with reconciler snapshot --out FILE"
 
 
 def read_target(document: Mapping[str, Any]) -> observed.Target:

@@ -73,7 +73,7 @@ def _check_branch(repository: client.Repository, event: events.Event, spec: Spec
             hint=f"the run for the newer commit applies both; {_OVERRIDE}",
         )
     raise errors.StaleError(
-        f"commit {event.commit} is no longer part of branch {event.branch}, whose head is {head}: "
+        f"commit {event.commit} was removed from branch {event.branch}, whose head is {head}: "
         "the branch was force-pushed",
         hint=f"run the workflow for the head; {_OVERRIDE}",
     )

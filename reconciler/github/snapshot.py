@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler import errors
+from reconciler import errors, spelling
 from reconciler.documents import snapshots
 from reconciler.github import inputs, results
 from reconciler.github.invocation import Invocation
-from reconciler.report import phrases
 from reconciler.runtime import files
 from reconciler.usecases.snapshot import take_snapshot
 
@@ -19,6 +18,6 @@ def run(invocation: Invocation) -> results.Result:
     inputs.check_server(invocation.inputs.connection)
     snapshot = take_snapshot(declaration, invocation.inputs.connection, invocation.progress)
     files.save(path, snapshots.dumps(snapshot))
-    summary = f"{path}: {phrases.counted(len(snapshot.live), 'schedule')}"
+    summary = f"{path}: {spelling.counted(len(snapshot.live), 'schedule')}"
     invocation.log.write(summary)
     return invocation.result(summary=summary)

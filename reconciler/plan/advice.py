@@ -14,6 +14,8 @@ from reconciler.plan import collisions
 from reconciler.schedule import declarations, fields, model
 from reconciler.timing import cron, dst, durations, ranges, times, timings
 
+UNGOVERNED = "has no governance or temporal section, or an empty one"
+GOVERN = "check that this is the right file; to declare no schedules, write 'schedules: []' in the section"
 _EVERY_DAY = tuple(range(1, 32))
 _EVERY_WEEKDAY = tuple(range(7))
 _SQL_WORKFLOW_ID = 255 - len("-2009-11-10T23:00:00Z")  # the column's width, minus the time that is appended to each run
@@ -81,12 +83,8 @@ def advise(declaration: declarations.Declaration, now: datetime.datetime) -> tup
 
 def _ungoverned(declaration: declarations.Declaration) -> Iterator[Advice]:
     if not declaration.governed:
-        message = (
-            "the file has no governance or temporal section, or an empty one; check that this is the right file; "
-            "to declare no schedules, write 'schedules: []' in the section"
-        )
         place = declarations.Place(path=declaration.path, line=1, column=1)
-        yield Advice(place=place, message=message, kind=Kind.UNGOVERNED)
+        yield Advice(place=place, message=f"the file {UNGOVERNED}; {GOVERN}", kind=Kind.UNGOVERNED)
 
 
 def _unmatched(inclusions: Iterable[declarations.Inclusion]) -> Iterator[Advice]:
@@ -139,26 +137,19 @@ def _advice(charter: declarations.Charter, now: datetime.datetime) -> Iterator[A
                 f"{key} is {durations.render(timeout)}, but no run can finish in less than a second; make it longer"
             )
             yield Advice(place=charter.places.get(key, charter.place), message=message, kind=Kind.BRIEF)
-    for key, message in _replaced(charter):
+    for key, replaced in charter.replaced.items():
+        message = _of_replaced(key, replaced)
         yield Advice(place=charter.places.get(key, charter.place), message=message, kind=Kind.REPLACED)
 
 
-def _replaced(charter: declarations.Charter) -> Iterator[tuple[str, str]]:
-    """Yield the key of each duration that Temporal replaces with its own limit, and a message."""
-    timeout, most = charter.schedule.action.task_timeout, durations.render(model.LONGEST_TASK)
-    if timeout > model.LONGEST_TASK:
-        yield (
-            "task_timeout",
-            f"task_timeout is {durations.render(timeout)}, but the server allows at most {most}, so it uses {most}; "
-            f"write {most} or less",
-        )
-    window, least = charter.catchup_window, durations.render(model.LEAST_CATCHUP)
-    if window is not None and window < model.LEAST_CATCHUP:
-        yield (
-            "catchup_window",
-            f"catchup_window is {durations.render(window)}, but Temporal's minimum is {least}, so it uses {least}; "
-            f"write {least} or more",
-        )
+def _of_replaced(key: str, replaced: declarations.Replaced) -> str:
+    """Return the message for a duration instead of which Temporal uses its own limit."""
+    declared, limit = durations.render(replaced.declared), durations.render(replaced.limit)
+    if replaced.declared > replaced.limit:
+        reason, instead = f"the server allows at most {limit}", f"{limit} or less"
+    else:
+        reason, instead = f"Temporal's minimum is {limit}", f"{limit} or more"
+    return f"{key} is {declared}, but {reason}, so it uses {limit}; write {instead}"
 
 
 def lines(advice: Iterable[Advice]) -> tuple[str, ...]:

@@ -6,11 +6,10 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
-from reconciler import errors
-from reconciler.plan import labels, plans, stops, takeovers
+from reconciler import errors, spelling
+from reconciler.plan import advice, labels, plans, stops, takeovers
 from reconciler.schedule import model, observed, ownership
 
-_UNGOVERNED = "has no governance or temporal section, or an empty one"
 _NAMED = 5  # schedules that a message names
 
 
@@ -50,10 +49,10 @@ def check_prune(plan: plans.Plan) -> None:
     """Raise `errors.GuardError` when the plan deletes schedules although the spec does not have our section."""
     if plan.steps and not plan.governed:
         count = len(plan.steps)
-        schedules = f"{count} managed schedule{'s'[: count != 1]} ({ownership.shown(plan.target.prefixes)})"
+        schedules = f"{spelling.counted(count, 'managed schedule')} ({ownership.shown(plan.target.prefixes)})"
         raise errors.GuardError(
-            f"{plan.spec_path} {_UNGOVERNED}, and {schedules} would be deleted",
-            hint="check that this is the right file; to declare no schedules, write 'schedules: []' in the section",
+            f"{plan.spec_path} {advice.UNGOVERNED}, and {schedules} would be deleted",
+            hint=advice.GOVERN,
         )
 
 
@@ -92,8 +91,8 @@ def _check_stops(plan: plans.Plan, now: datetime.datetime) -> None:
     hint = "if this is intended, pass --allow-mass-pause"
     live = [change for change in plan.changes if change.before is not None and not change.is_blocked]
     if plan.steps and not plan.governed:
-        managed = "1 managed schedule is" if len(live) == 1 else f"{len(live)} managed schedules are"
-        raise errors.GuardError(f"{plan.spec_path} {_UNGOVERNED}, but {managed} live", hint=hint)
+        managed = f"{spelling.counted(len(live), 'managed schedule')} {'is' if len(live) == 1 else 'are'}"
+        raise errors.GuardError(f"{plan.spec_path} {advice.UNGOVERNED}, but {managed} live", hint=hint)
     stopped = stops.stops(plan, now)
     if not stopped:
         return

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 
+from reconciler import errors
 from reconciler.plan import ports
+
+RELEASED = ports.Holder(who="a holder that has just released the lock")
 
 
 def holder(holder: ports.Holder) -> str:
@@ -20,10 +23,24 @@ def age(holder: ports.Holder, now: datetime.datetime) -> str:
     return f" for {seconds // 60} min" if seconds >= 120 else f" for {seconds} s"
 
 
-def locked(found: ports.Holder, now: datetime.datetime) -> str:
-    """Return who has locked the schedules: `the schedules have been locked by alice@laptop for 4 s`."""
+def taken(found: ports.Holder, now: datetime.datetime, *, been: str, being: str) -> str:
+    """Return a predicate about what is locked: `have been locked by alice@laptop for 4 s`.
+
+    `been` is its verb (`have been locked`), and `being` the one to use if the holder's age is unknown (`are locked`).
+    """
     how_long = age(found, now)
-    return f"the schedules {'have been' if how_long else 'are'} locked by {holder(found)}{how_long}"
+    return f"{been if how_long else being} by {holder(found)}{how_long}"
+
+
+def locked(found: ports.Holder, now: datetime.datetime, *, hint: str) -> errors.LockedError:
+    """Return the error for schedules that this holder has locked."""
+    predicate = taken(found, now, been="have been locked", being="are locked")
+    return busy(found, f"the schedules {predicate}", hint=hint)
+
+
+def busy(found: ports.Holder, message: str, *, hint: str) -> errors.LockedError:
+    """Return the error for a lock that this holder has."""
+    return errors.LockedError(message, hint=hint, who=found.who, run=found.run, since=found.since)
 
 
 LONGEST_NAME = 200  # characters of a name that we do not control, such as an owner's

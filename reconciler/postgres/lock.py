@@ -169,11 +169,8 @@ class PostgresLease:
 
 
 def _busy(found: _Session | None) -> errors.LockedError:
-    holder = found.holder if found else ports.Holder(who="a holder that has just released the lock")
-    return errors.LockedError(
-        labels.locked(holder, datetime.datetime.now(datetime.UTC)),
+    return labels.locked(
+        found.holder if found else labels.RELEASED,
+        datetime.datetime.now(datetime.UTC),
         hint="wait with --lock-timeout, or see reconciler lock show; the lock ends with its holder's session",
-        who=holder.who,
-        run=holder.run,
-        since=holder.since,
     )

@@ -12,6 +12,7 @@ import datetime
 import html
 from collections.abc import Iterable, Iterator
 
+from reconciler import spelling
 from reconciler.plan import plans, rollouts
 from reconciler.report import forecast, markdown, phrases, words
 
@@ -192,7 +193,7 @@ def _folds(changes: Iterable[plans.Change], about: About, used: int) -> str:
 
 def _missing(count: int, about: About) -> str:
     where = f" of [the run]({about.run_url})" if about.run_url else ""
-    return f"\n{phrases.counted(count, 'more change')} omitted here; see the step summary and the plan file{where}.\n"
+    return f"\n{spelling.counted(count, 'more change')} omitted here; see the step summary and the plan file{where}.\n"
 
 
 def _fold(change: plans.Change, now: datetime.datetime) -> str:

@@ -7,6 +7,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 
+from reconciler import spelling
 from reconciler.plan import plans
 from reconciler.report import phrases, words
 from reconciler.schedule import declarations, model, prospects
@@ -51,7 +52,7 @@ def _pace(schedule: model.Schedule, now: datetime.datetime) -> str:
     """Return the rate of unlimited firings, and the number of limited ones: `24/day`, `3 firings left until …`."""
     pace = prospects.pace(schedule, now)
     parts = [words.rate(pace.a_year)] if pace.a_year else []
-    parts += [f"{phrases.counted(pace.left, 'firing')} left"] if pace.left is not None else []
+    parts += [f"{spelling.counted(pace.left, 'firing')} left"] if pace.left is not None else []
     end = schedule.timing.end_at
     until = f" until {words.moment(end, schedule.timing.timezone)}" if end and end.year <= times.LAST_YEAR else ""
     return ", ".join(parts) + until
@@ -69,7 +70,7 @@ def total(plan: plans.Plan, now: datetime.datetime) -> str:
 def _words(pace: rates.Pace, other: rates.Pace) -> str:
     """Return a pace, in the unit that suits both it and the other one."""
     rate = words.rate(pace.a_year, other.a_year)
-    return f"{rate}, plus {phrases.counted(pace.left, 'remaining firing')}" if pace.left else rate
+    return f"{rate}, plus {spelling.counted(pace.left, 'remaining firing')}" if pace.left else rate
 
 
 def table(

@@ -15,11 +15,6 @@ def capitalized(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number of things: `1 schedule`, `2 schedules`."""
-    return f"{count} {noun}{'s'[: count != 1]}"
-
-
 def sentence(text: str) -> str:
     """Return a hint as a sentence; a question keeps its question mark."""
     return capitalized(text) if text.endswith("?") else f"{capitalized(text)}."

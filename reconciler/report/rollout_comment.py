@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from reconciler import spelling
 from reconciler.plan import plans, rollouts
-from reconciler.report import comment, markdown, phrases
+from reconciler.report import comment, markdown
 
 _TABLE_SHARE = 4  # the table takes at most one-fourth of the whole
 _LEAST_SHARE = 2_000  # bytes that each section may take, no matter how many sections there are
@@ -23,7 +24,7 @@ def plan(rollout: rollouts.Rollout, about: comment.About) -> str:
     """Return the comment about the plans."""
     rows = [(part, comment.counts(part.plan) if part.plan else _DISABLED) for part in rollout.parts]
     sections = [_planned(part.plan) for part in rollout.parts if part.plan is not None]
-    title = f"Plan for {_environments(rollout)}: {comment.counts(rollout)}"
+    title = f"Plan for {spelling.counted(len(rollout.planned), 'environment')}: {comment.counts(rollout)}"
     return _page(title, rollout, rows, about, sections)
 
 
@@ -36,16 +37,11 @@ def applied(rollout: rollouts.Rollout, results: Sequence[rollouts.Ended], about:
         if ended.part.plan is not None and ended.applied is not None
     ]
     is_whole = all(ended.progress not in _UNFINISHED for ended in results)
-    title = f"{'Applied' if is_whole else 'Applied in part'} to {_environments(rollout)}"
+    title = f"{'Applied' if is_whole else 'Applied in part'} to {spelling.counted(len(rollout.planned), 'environment')}"
     return _page(title, rollout, rows, about, sections)
 
 
 _UNFINISHED = (rollouts.Progress.FAILED, rollouts.Progress.NOT_STARTED)
-
-
-def _environments(rollout: rollouts.Rollout) -> str:
-    count = len(rollout.planned)
-    return phrases.counted(count, "environment")
 
 
 def _progress(ended: rollouts.Ended) -> str:
@@ -133,5 +129,5 @@ def _sections(sections: Sequence[Section], about: comment.About, used: int) -> s
 
 def _missing(count: int, about: comment.About) -> str:
     where = f" of [the run]({about.run_url})" if about.run_url else ""
-    omitted = phrases.counted(count, "more environment")
+    omitted = spelling.counted(count, "more environment")
     return f"\n{omitted} omitted here; see the step summary and the plan file{where}.\n"

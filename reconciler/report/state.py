@@ -6,6 +6,7 @@ import collections
 import datetime
 from collections.abc import Iterator
 
+from reconciler import spelling
 from reconciler.plan import plans
 from reconciler.report import forecast, phrases, words
 from reconciler.schedule import fields, observed
@@ -117,7 +118,7 @@ def _drift(change: plans.Change) -> str:
 def _counts(plan: plans.Plan) -> str:
     ours = [change for change in plan.schedules if not change.is_blocked]
     states = collections.Counter(change.state for change in ours)
-    total = phrases.counted(len(ours), "schedule")
+    total = spelling.counted(len(ours), "schedule")
     counts = ", ".join(f"{states[state]} {state.value}" for state in plans.State if states[state])
     drifting = "1 differs" if len(plan.steps) == 1 else f"{len(plan.steps)} differ"
     held = f"; {words.blocked(plan)}" if plan.blocked else ""

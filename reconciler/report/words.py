@@ -9,7 +9,7 @@ import json
 import zoneinfo
 from collections.abc import Callable, Iterator, Sequence
 
-from reconciler import errors, json_values
+from reconciler import errors, json_values, spelling
 from reconciler.plan import labels, plans, rollouts
 from reconciler.plan import takeovers as taken
 from reconciler.report import phrases
@@ -49,7 +49,7 @@ def rollout_summary(rollout: rollouts.Rollout) -> str:
     """Return the summary line of the plans of several environments."""
     if not rollout.planned:
         return "Nothing to do: no environment is enabled."
-    where = _environments(len(rollout.planned))
+    where = spelling.counted(len(rollout.planned), "environment")
     if not rollout.differs:
         charters = f" for {partial(rollout)}" if rollout.only else ""
         return f"No changes{charters} in {where} ({_counted(rollout, plans.Verb.KEEP)})."
@@ -78,10 +78,6 @@ def progress(results: Sequence[rollouts.Ended], mark: Callable[[str], str] = phr
         for progress in rollouts.Progress
     }
     return f"{phrases.capitalized('; '.join(f'{each.value}: {listed}' for each, listed in names.items() if listed))}."
-
-
-def _environments(count: int) -> str:
-    return phrases.counted(count, "environment")
 
 
 def partial(plan: plans.Plan | rollouts.Rollout) -> str:
@@ -150,7 +146,7 @@ def which(target: observed.Target) -> str:
 def question(plan: plans.Plan) -> str:
     """Return the confirmation question: how many steps of each kind, and on which server."""
     if plan.count(plans.Verb.DELETE) and not plan.target.of_users:
-        return f"Delete {_schedules(plan.count(plans.Verb.DELETE))} from {where(plan)}?"
+        return f"Delete {spelling.counted(plan.count(plans.Verb.DELETE), 'schedule')} from {where(plan)}?"
     return f"Apply {_changes(plan)} to {where(plan)}?"
 
 
@@ -165,8 +161,8 @@ def rollout_question(rollout: rollouts.Rollout) -> str:
 def _changes(plan: plans.Plan | rollouts.Rollout) -> str:
     """Return how many changes there are, and how many of each kind: `2 changes (1 create, 1 pause)`."""
     steps = {verb: plan.count(verb) for verb in plans.Verb if verb is not plans.Verb.KEEP}
-    kinds = ", ".join(phrases.counted(count, verb.word) for verb, count in steps.items() if count)
-    return f"{phrases.counted(sum(steps.values()), 'change')} ({kinds})"
+    kinds = ", ".join(spelling.counted(count, verb.word) for verb, count in steps.items() if count)
+    return f"{spelling.counted(sum(steps.values()), 'change')} ({kinds})"
 
 
 def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
@@ -183,14 +179,10 @@ def pruning(plan: plans.Plan, older_than: datetime.timedelta) -> str:
         *([f"{touched} possibly changed since then"] if touched else []),
     )
     return (
-        f"Nothing to prune: {_schedules(young + touched)} {'was' if one else 'were'} paused because "
+        f"Nothing to prune: {spelling.counted(young + touched, 'schedule')} {'was' if one else 'were'} paused because "
         f"{'its charter was removed, but ' if one else 'their charters were removed: '}"
         f"{' and '.join(which).removeprefix('1 ') if one else ' and '.join(which)}."
     )
-
-
-def _schedules(count: int) -> str:
-    return phrases.counted(count, "schedule")
 
 
 def as_of(plan: plans.Plan, now: datetime.datetime | None) -> str:
@@ -328,9 +320,8 @@ def _assumed(plan: plans.Plan) -> str:
     if not count:
         return ""
     verb, charters = ("was", "Its charter has") if count == 1 else ("were", "Their charters have")
-    compared = (
-        f"Note: {count} of {_schedules(len(plan.changes))} {verb} compared by listing only: workflow type, times, note,"
-    )
+    schedules = spelling.counted(len(plan.changes), "schedule")
+    compared = f"Note: {count} of {schedules} {verb} compared by listing only: workflow type, times, note,"
     if plan.refresh == "changed":
         return (
             f"{compared} and pause. {charters} not changed since an apply read the rest: arguments, task queue, "

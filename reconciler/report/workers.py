@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
+from reconciler import spelling
 from reconciler.plan import pollers, preflight
 from reconciler.report import phrases, words
 
@@ -21,7 +22,7 @@ def text(result: preflight.Preflight, now: datetime.datetime) -> str:
 
 def _queue(queue: pollers.Queue, charters: tuple[str, ...], now: datetime.datetime) -> Iterator[str]:
     count = len(charters)
-    yield f"{phrases.printable(queue.name)}  {phrases.counted(count, 'charter')}"
+    yield f"{phrases.printable(queue.name)}  {spelling.counted(count, 'charter')}"
     for poller in queue.pollers:
         build = f"build {phrases.printable(poller.build_id)}" if poller.build_id else "no build reported"
         held = "" if poller.is_served else "  not the current version"
@@ -33,4 +34,4 @@ def _summary(result: preflight.Preflight) -> str:
     if not result.queues:
         return "No charter fires, so no worker is needed."
     count = len(result.problems)
-    return f"{phrases.counted(count, 'problem')}." if count else "The workers run all declared schedules."
+    return f"{spelling.counted(count, 'problem')}." if count else "The workers run all declared schedules."

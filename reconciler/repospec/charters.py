@@ -11,7 +11,7 @@ from typing import Any
 from reconciler import errors
 from reconciler.repospec import problems, rules, values
 from reconciler.schedule import declarations, fields, model, ownership
-from reconciler.timing import durations, exclusions, timings
+from reconciler.timing import exclusions, timings
 
 PAUSES = "manual_pauses"  # also a key of the section: the default for charters without it
 
@@ -132,13 +132,12 @@ def _former_ids(name: str, prefix: str) -> tuple[str, ...]:
 
 def _charter(source: _Source, prefix: str) -> declarations.Charter:
     name: str = source.keys["charter"]
-    window: str | None = source.keys.get("catchup_window")
     return declarations.Charter(
         name=name,
         place=source.place(),
         was=_former_ids(source.keys.get(fields.FORMER.key, ""), prefix),
         places={key: source.place(key) for key in source.own} | source.overrides,
         overrides=source.overrides,
-        catchup_window=None if window is None else durations.parse(window),
+        replaced=fields.replaced(source.keys),
         schedule=fields.read(source.keys, ownership.default_id(prefix, name)),
     )

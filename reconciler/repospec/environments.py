@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from reconciler import errors
+from reconciler import errors, spelling
 from reconciler.repospec import identities, loader, nodes, problems, rules, sections, source, values
 from reconciler.schedule import declarations, fields, ownership
 
@@ -59,7 +59,7 @@ def valid(declared: Sequence[declarations.Declaration]) -> str:
     where = (
         f" in {len(declared)} environments ({', '.join(str(each.environment) for each in declared)})" if others else ""
     )
-    return f"{first.path}: valid{where}, {count} charter{'s'[: count != 1]}"
+    return f"{first.path}: valid{where}, {spelling.counted(count, 'charter')}"
 
 
 def _chosen(

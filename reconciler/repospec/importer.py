@@ -243,7 +243,7 @@ def _section(
     root: nodes.Node | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None
 ) -> values.Document | None:
     """Return our section as the chosen environment sees it, None if it is missing or empty."""
-    found = loader.section(root, path, choice, folder)
+    found = loader.section(root, path, choice, folder, may_lack_keys=True)
     return found.chosen.document if found else None
 
 

@@ -62,7 +62,6 @@ def declared(
     """Return what a file's root node declares; `path` and `folder` are as for `parse`."""
     found = section(root, path, choice, folder)
     if found is None:
-        _check_empty(root)
         views.refuse_unknown(choice, ())
         _check_names(choice.only, (), path)
         return _declaration(path, {}, choice, governed=False)
@@ -95,19 +94,6 @@ def declared(
         elsewhere=() if choice.prefixes else _elsewhere(documents, choice.environment),
         inclusions=governance.inclusions,
     )
-
-
-def _check_empty(root: nodes.Node | None) -> None:
-    """Raise `errors.InvalidSpecError` if the file has an empty section that lacks a required key."""
-    pairs = values.pairs(root, []) if isinstance(root, nodes.Mapping) else ()
-    nodes_by_name = {name: (key, value) for name, key, value in pairs}
-    dialect = sections.find(nodes_by_name)
-    if dialect is None:
-        return
-    document = sections.evaluate(nodes_by_name[dialect.section][1], dialect)
-    document.value = {dialects.GOVERNANCE.section: {}}
-    if faults := list(shape.check(document)):
-        raise problems.InvalidSpecError(faults)
 
 
 def _elsewhere(documents: Mapping[str | None, values.Document], environment: str | None) -> tuple[str, ...]:
@@ -161,11 +147,17 @@ def _check_names(names: Iterable[str], declared: Collection[str], path: str) -> 
 
 
 def section(
-    root: nodes.Node | None, path: str, choice: declarations.Choice, folder: pathlib.Path | None = None
+    root: nodes.Node | None,
+    path: str,
+    choice: declarations.Choice,
+    folder: pathlib.Path | None = None,
+    *,
+    may_lack_keys: bool = False,
 ) -> views.Views | None:
     """Return our section with its includes and references expanded; None if it is missing or empty.
 
-    Raises `errors.InvalidSpecError` with all its problems, and `errors.UsageError` for an include without a directory.
+    An empty section that has required keys is invalid, unless it `may_lack_keys` because they will be added. Raises
+    `errors.InvalidSpecError` with all its problems, and `errors.UsageError` for an include without a directory.
     """
     start = declarations.Place(path=path, line=1, column=1)
     usual = dialects.of(root, path).section
@@ -202,7 +194,14 @@ def section(
             found += [problem for view in expanded.all for problem in exemptions.malformed(view.document)]
     if found:
         raise problems.InvalidSpecError(found)
-    return None if governance is None or governance.value == {dialects.GOVERNANCE.section: None} else expanded
+    if governance is None:
+        return None
+    if governance.value != {dialects.GOVERNANCE.section: None}:
+        return expanded
+    governance.value = {dialects.GOVERNANCE.section: {}}
+    if not may_lack_keys and (missing := list(shape.check(governance))):
+        raise problems.InvalidSpecError(missing)
+    return None
 
 
 def _declaration(

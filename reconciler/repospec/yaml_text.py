@@ -12,7 +12,8 @@ from typing import Any
 import ruamel.yaml
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
-_SUSPECTS = re.compile(r"[^\n\x20-\x7e]")
+from reconciler import json_text
+
 _OTHER_IN_YAML_1_1 = re.compile(  # strings in YAML 1.2, but other types to the many parsers that implement YAML 1.1
     r"y|yes|n|no|on|off"
     r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"  # a base-60 number
@@ -41,14 +42,12 @@ def flow(value: Any, indent: int | None = None) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape control, bidirectional, and invisible characters, all of which are in double quotes, as YAML does."""
-    return _SUSPECTS.sub(_escape, text)
+    """Escape the characters that `json_text` does, all of which are in double quotes, as YAML does."""
+    return json_text.escaped(text, _escape)
 
 
-def _escape(match: re.Match[str]) -> str:
-    character, code = match[0], ord(match[0])
-    if character.isprintable():
-        return character
+def _escape(character: str) -> str:
+    code = ord(character)
     return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"  # libyaml does not accept surrogate pairs
 
 

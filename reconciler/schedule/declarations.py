@@ -23,12 +23,20 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """A declared duration, and the limit that Temporal uses instead."""
+
+    declared: datetime.timedelta
+    limit: datetime.timedelta
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
     """One declared schedule: its name, where it is defined, and what it declares.
 
     `was` lists the ids that the schedule may have had before its charter was renamed, likeliest first. `places` has the
-    positions of its own keys, and `overrides` has those of the keys that an environment replaces. `catchup_window` is
-    the declared one, which may be below Temporal's minimum, unlike the schedule's; None if none is declared.
+    positions of its own keys, and `overrides` has those of the keys that an environment replaces. `replaced` has the
+    durations, by key, instead of which Temporal uses its own limit.
     """
 
     name: str
@@ -37,7 +45,7 @@ class Charter:
     was: tuple[str, ...] = ()
     places: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
     overrides: Mapping[str, Place] = dataclasses.field(default_factory=dict, compare=False)
-    catchup_window: datetime.timedelta | None = dataclasses.field(default=None, compare=False)
+    replaced: Mapping[str, Replaced] = dataclasses.field(default_factory=dict, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 from reconciler.schedule import (
     arguments,
     attributes,
+    declarations,
     encodings,
     governed,
     kinds,
@@ -27,7 +28,7 @@ from reconciler.schedule import (
     retries,
     rows,
 )
-from reconciler.timing import zones
+from reconciler.timing import durations, zones
 
 _ZERO = datetime.timedelta(0)
 
@@ -212,7 +213,7 @@ TABLE: tuple[rows.Row, ...] = (
     rows.Field(
         key="task_timeout",
         at=places.at(lambda schedule: schedule.action.task_timeout),
-        kind=kinds.Duration(longest=model.LONGEST_TIMEOUT),
+        kind=kinds.Duration(longest=model.LONGEST_TIMEOUT, most=model.LONGEST_TASK),
         default=_ZERO,
         silent=_ZERO,
         proto="action.start_workflow.workflow_task_timeout",
@@ -531,6 +532,25 @@ def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
         if row.key in keys or row.key in _FOLLOWING:
             row.read(keys, draft)
     return draft.build()
+
+
+def replaced(keys: Mapping[str, Any]) -> Mapping[str, declarations.Replaced]:
+    """Return the durations, by key, instead of which Temporal uses its own limit."""
+    found = {}
+    for key, kind in _LIMITED.items():
+        if key in keys:
+            declared = durations.parse(keys[key])
+            limit = kind.limit(declared)
+            if limit is not None:
+                found[key] = declarations.Replaced(declared=declared, limit=limit)
+    return found
+
+
+_LIMITED = {
+    row.key: row.kind
+    for row in TABLE
+    if isinstance(row, rows.Field) and isinstance(row.kind, kinds.Duration) and (row.kind.least or row.kind.most)
+}
 
 
 @functools.cache

@@ -206,16 +206,23 @@ class Number:
 class Duration:
     """A duration such as 1h30m; one below `least` is read as `least`, and one above `longest` is rejected.
 
-    `unset` is the value that the server uses if none is set.
+    The server uses `most` instead of a longer one. `unset` is the value that it uses if none is set.
     """
 
     least: datetime.timedelta | None = None
+    most: datetime.timedelta | None = None
     longest: datetime.timedelta | None = None
     unset: datetime.timedelta = durations.ZERO
 
     def parse(self, value: Any) -> datetime.timedelta:
         parsed = durations.parse(value)
         return parsed if self.least is None else max(parsed, self.least)
+
+    def limit(self, declared: datetime.timedelta) -> datetime.timedelta | None:
+        """Return the limit that Temporal uses instead of a declared duration; None if it uses that."""
+        if self.least is not None and declared < self.least:
+            return self.least
+        return self.most if self.most is not None and declared > self.most else None
 
     def words(self, value: datetime.timedelta) -> json_values.Json:
         return durations.render(value)

@@ -50,7 +50,7 @@ class Row(Protocol):
         """Put the value of a charter's keys into a draft, or the default if the key is missing."""
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
-        """Return the value as it is written in a spec, in the form that `like` uses; empty if there is no value."""
+        """Return the value as it is written in a spec, in the form that `like` uses; empty without a value."""
 
     def encode(self, schedule: model.Schedule) -> Mapping[places.Path, Any]:
         """Return its values as a document stores them, by place."""
@@ -247,7 +247,7 @@ def _cron_faults(text: str) -> Iterator[faults.Fault]:
 class Times(Generic[V]):
     """A set of times that charters declare in addition to crons.
 
-    `crons` is the key under which some of them can be declared as crons instead; empty if there is no such key.
+    `crons` is the key under which some of them can be declared as crons instead; empty if none can.
     """
 
     key: str

@@ -80,8 +80,7 @@ class TemporalLock:
         if running is not None and running.request_id == request_id:
             return running.run_id
         if isinstance(error, errors.ConflictError):
-            unknown = ports.Holder(who="a holder that has just released the lock")
-            raise _busy(running.holder if running else unknown) from None
+            raise _busy(running.holder if running else labels.RELEASED) from None
         raise error
 
     async def _started(self, request: rpc_pb2.StartWorkflowExecutionRequest) -> str:
@@ -194,13 +193,11 @@ class _Running:
 
 
 def _busy(holder: ports.Holder) -> errors.LockedError:
-    return errors.LockedError(
-        labels.locked(holder, datetime.datetime.now(datetime.UTC)),
+    return labels.locked(
+        holder,
+        datetime.datetime.now(datetime.UTC),
         hint="wait with --lock-timeout, or see reconciler lock show; "
         "reconciler lock release frees the lock of a killed run",
-        who=holder.who,
-        run=holder.run,
-        since=holder.since,
     )
 
 

@@ -182,7 +182,7 @@ def _calendar(body: str, offset: int | None, source: str) -> timings.Calendar:
     layout = _LAYOUTS.get(len(words))
     if layout is None:
         raise CronError(
-            f"{len(words)} field{'s'[: len(words) != 1]}, but Temporal accepts 5 to 7",
+            f"{spelling.counted(len(words), 'field')}, but Temporal accepts 5 to 7",
             offset=offset or 0,
             hint=_hint_for_word(body)
             or "write minute, hour, day of month, month, and day of week, optionally followed by a year and preceded "

@@ -652,7 +652,7 @@ def test_a_commit_that_a_force_push_removed_is_not_applied(work: job.Job, github
     github.hub.branches = {"main": ["a" * 40, NEWER], "elsewhere": ["a" * 40, OLDER]}
     step = work.step("apply", require_reviewed_plan="false")
     assert (step.code, left(work, github)) == (5, 2)
-    assert f"is no longer part of branch main, whose head is {NEWER}" in step.messages("error")[0]
+    assert f"was removed from branch main, whose head is {NEWER}" in step.messages("error")[0]
 
 
 @pytest.mark.parametrize("review", ["warn", "false"])

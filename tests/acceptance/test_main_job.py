@@ -405,9 +405,9 @@ def test_an_import_of_nothing_writes_no_file_and_only_the_folder_of_the_default_
 ) -> None:
     path = applied.folder / program.SPEC
     path.unlink()
-    done = applied.run("import", "--write", "--prefix", "nobody:")
+    done = applied.run("import", "--write", "--prefix", "absent:")
     assert (done.returncode, done.stdout) == (0, ".cogni/repo-spec.yaml: 0 charters added\n")
-    assert "Warning: no schedules match nobody:*;" in done.stderr
+    assert "Warning: no schedules match absent:*;" in done.stderr
     assert not path.exists()
     path.parent.rmdir()
     created = applied.run("import", "--write", "--id", "governance:engineering")

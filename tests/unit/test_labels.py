@@ -19,4 +19,4 @@ NOW = datetime.datetime(2026, 11, 23, 20, tzinfo=datetime.UTC)
 )
 def test_a_lock_is_described_by_its_holder_and_its_age_if_known(since: datetime.datetime | None, message: str) -> None:
     held = ports.Holder(who="alice", run="7", since=since)
-    assert labels.locked(held, NOW + datetime.timedelta(seconds=4)) == message
+    assert labels.locked(held, NOW + datetime.timedelta(seconds=4), hint="").message == message

@@ -42,10 +42,8 @@ class Turn:
 
 def _busy(holder: ports.Holder) -> errors.LockedError:
     age = labels.age(holder, clock.now())
-    return errors.LockedError(
+    return labels.busy(
+        holder,
         f"a sync by {labels.holder(holder)} {'has been' if age else 'is'} running{age}",
         hint="sync again after that sync has ended, or start the service with --lock-timeout to wait for it",
-        who=holder.who,
-        run=holder.run,
-        since=holder.since,
     )

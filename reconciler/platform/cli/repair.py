@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
-from reconciler import errors, settings
+from reconciler import errors, settings, spelling
 from reconciler.cli import common, console, progress, reporter
 from reconciler.cli.options import databases, flags, servers
 from reconciler.platform import repair_job, run_ends, users
-from reconciler.report import phrases
 from reconciler.schedule import declarations
 
 
@@ -62,7 +61,7 @@ def repair(
 
     def note_closed(closed: int) -> None:
         if closed:
-            runs = phrases.counted(closed, "run")
+            runs = spelling.counted(closed, "run")
             reported.warn(f"Note: closed {runs} whose end in Temporal had not been recorded.")
 
     with reported.errors_reported():
