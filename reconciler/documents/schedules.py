@@ -23,7 +23,7 @@ def encode(schedule: model.Schedule, *, coded: bool = False) -> dict[str, Any]:
 def decode(document: Mapping[str, Any]) -> model.Schedule:
     """Return the schedule in a document; raises ValueError, KeyError, or TypeError if it is not valid."""
     draft = places.Draft(document["id"])
-    draft.values["owner",] = document.get("owner")
+    draft["owner",] = document.get("owner")
     stored = dict(_places(document, ()))
     for row in fields.ROWS:
         row.decode(stored, draft)

@@ -91,8 +91,11 @@ class _Source:
         changed = {key: each.path for key, each in defined.items() if each.path[: len(over)] == over}
         self.overrides = {key: document.places[path] for key, path in changed.items()}
 
-    def place(self, *inside: str) -> declarations.Place:
-        return self._document.places[(*self.at, *inside)]
+    def place(self) -> declarations.Place:
+        return self._document.places[self.at]
+
+    def places(self) -> dict[str, declarations.Place]:
+        return self._document.places_in(self.at, self.own) | self.overrides
 
     def schedule_id(self, prefix: str) -> str:
         return str(self.keys.get(fields.IDENTITY.key) or ownership.default_id(prefix, self.keys["charter"]))
@@ -136,7 +139,7 @@ def _charter(source: _Source, prefix: str) -> declarations.Charter:
         name=name,
         place=source.place(),
         was=_former_ids(source.keys.get(fields.FORMER.key, ""), prefix),
-        places={key: source.place(key) for key in source.own} | source.overrides,
+        places=source.places(),
         overrides=source.overrides,
         replaced=fields.replaced(source.keys),
         schedule=fields.read(source.keys, ownership.default_id(prefix, name)),

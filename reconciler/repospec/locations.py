@@ -63,6 +63,11 @@ class Tree:
         pair = self._pair(path)
         return None if pair is None else pair[1]
 
+    def values(self, path: Path) -> dict[str, nodes.Node]:
+        """Return the nodes of the values in an object, by key; empty for anything else."""
+        inside = self._inside(path)
+        return {name: value for name, (_, value) in inside.items()} if isinstance(inside, dict) else {}
+
     def key(self, path: Path) -> nodes.Node | None:
         """Return the node of the key at the end of a path."""
         pair = self._pair(path)

@@ -6,7 +6,7 @@ import bisect
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -142,7 +142,10 @@ def compose(text: str, path: str) -> Node | None:
 
 
 class _Composer:
-    """Builds nodes from the parser's events with its own stack, which bounds the depth."""
+    """Builds nodes from the parser's events with its own stack, which bounds the depth.
+
+    The events are of type Any because, according to yaml's stubs, an event may have no marks; a parser's always have.
+    """
 
     def __init__(self, path: str, text: str) -> None:
         self._file = File(path, text)
@@ -172,41 +175,42 @@ class _Composer:
                 handle(event)
         return self._root
 
-    def _document(self, event: yaml.DocumentStartEvent) -> None:
+    def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
             raise _refused(self._place(event), "the file contains a second document", "keep only one")
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        end = self._end_of_content = _end(event).index
+    def _scalar(self, event: Any) -> None:
+        end = self._end_of_content = event.end_mark.index
         text = event.value if event.value.isascii() else self._paired(event)
-        self._add(Scalar(self._file, _start(event).index, event.tag, text, not event.style, end), event.anchor)
+        self._add(Scalar(self._file, event.start_mark.index, event.tag, text, not event.style, end), event.anchor)
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
-        self._end_of_content = _end(event).index
+    def _alias(self, event: Any) -> None:
+        self._end_of_content = event.end_mark.index
         self._add(self._anchored(event), None)
 
-    def _sequence(self, event: yaml.SequenceStartEvent) -> None:
-        self._begin(Sequence(self._file, _start(event).index, event.tag), event)
+    def _sequence(self, event: Any) -> None:
+        self._begin(Sequence(self._file, event.start_mark.index, event.tag), event)
 
-    def _mapping(self, event: yaml.MappingStartEvent) -> None:
-        self._begin(Mapping(self._file, _start(event).index, event.tag), event)
+    def _mapping(self, event: Any) -> None:
+        self._begin(Mapping(self._file, event.start_mark.index, event.tag), event)
 
-    def _place(self, event: yaml.Event) -> declarations.Place:
-        return self._file.place(_start(event).index)
+    def _place(self, event: Any) -> declarations.Place:
+        return self._file.place(event.start_mark.index)
 
-    def _paired(self, event: yaml.ScalarEvent) -> str:
+    def _paired(self, event: Any) -> str:
         """Return the text with each surrogate pair replaced by the character that it represents."""
         try:
-            return event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            paired: str = event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
             raise _refused(
                 self._place(event),
                 "an unpaired surrogate is not a character",
                 "write both halves of the pair, or neither",
             ) from None
+        return paired
 
-    def _anchored(self, event: yaml.AliasEvent) -> Node:
+    def _anchored(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor or "")
         if node is None:
             hint = _unquoted(self._text, self._place(event))
@@ -220,7 +224,7 @@ class _Composer:
             node.shared = True
         return node
 
-    def _begin(self, node: Sequence | Mapping, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
+    def _begin(self, node: Sequence | Mapping, event: Any) -> None:
         if len(self._open) >= DEPTH_LIMIT:
             raise _refused(node.place, f"nested deeper than {DEPTH_LIMIT} levels", "flatten the value")
         if event.anchor:
@@ -228,11 +232,11 @@ class _Composer:
         node.flow = bool(event.flow_style)
         self._open.append((node, []))
 
-    def _close(self, event: yaml.Event) -> None:
+    def _close(self, event: Any) -> None:
         node, inner = self._open.pop()
         node.last = self._end_of_content
         if node.flow:
-            self._end_of_content = _end(event).index
+            self._end_of_content = event.end_mark.index
         node.end = self._end_of_content
         if isinstance(node, Sequence):
             node.items = inner
@@ -267,14 +271,6 @@ def _unquoted(text: str, place: declarations.Place) -> str:
         return ""
     value = matches[-1][1]
     return f"quote the value: {value!r}" if _CRON.fullmatch(value) else "quote the value"  # it may be a password
-
-
-def _start(event: yaml.Event) -> yaml.Mark:
-    return cast("yaml.Mark", event.start_mark)  # None only for events that were not created by a parser
-
-
-def _end(event: yaml.Event) -> yaml.Mark:
-    return cast("yaml.Mark", event.end_mark)
 
 
 def _refused(place: declarations.Place, message: str, hint: str) -> problems.InvalidSpecError:

@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler import json_values
@@ -64,6 +64,11 @@ class Document:
     identities: Mapping[int, Identity] = dataclasses.field(default_factory=dict)
     inclusions: tuple[declarations.Inclusion, ...] = ()
     firsts: list[int] = dataclasses.field(default_factory=list)
+
+    def places_in(self, at: Path, keys: Iterable[str]) -> dict[str, declarations.Place]:
+        """Return the positions of the values of an object's keys."""
+        held = self.tree.values(at) if self.tree else {}
+        return {key: self.places.noted.get((*at, key)) or held[key].place for key in keys}
 
     def ordinal(self, index: int) -> int:
         """Return the position of a charter in its own file, starting at 1."""

@@ -29,15 +29,15 @@ class Named:
     neutral = None
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
-        if governed.ENTRYPOINT in keys and places.ARGUMENTS not in draft.values:
+        if governed.ENTRYPOINT in keys and places.ARGUMENTS not in draft:
             argument = governed.argument(
-                draft.values["id",],
+                draft["id",],
                 None,
                 charter=keys["charter"],
                 entrypoint=keys[governed.ENTRYPOINT],
                 input_=keys.get(governed.INPUT, {}),
             )
-            draft.values[places.ARGUMENTS] = (argument,)
+            draft[places.ARGUMENTS] = (argument,)
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> rows.Words:
         first = _built_in(schedule.action.arguments, like.action.arguments)
@@ -88,7 +88,7 @@ class Arguments:
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         if self.key in keys:
-            draft.values[places.ARGUMENTS] = tuple(map(encodings.parse, keys[self.key]))
+            draft[places.ARGUMENTS] = tuple(map(encodings.parse, keys[self.key]))
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> rows.Words:
         arguments = schedule.action.arguments
@@ -106,7 +106,7 @@ class Arguments:
         return {places.ARGUMENTS: list(map(_encode, schedule.action.arguments))}
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
-        draft.values[places.ARGUMENTS] = tuple(map(_decode, stored[places.ARGUMENTS]))
+        draft[places.ARGUMENTS] = tuple(map(_decode, stored[places.ARGUMENTS]))
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         return {places.ARGUMENTS: within.arguments(schedule.action.arguments)}

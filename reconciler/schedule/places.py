@@ -21,25 +21,6 @@ GROUPS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-class Draft:
-    """A schedule that is being built: values by place, some of which may be set initially."""
-
-    def __init__(self, schedule_id: str, known: Mapping[Path, Any] | None = None) -> None:
-        self.values: dict[Path, Any] = {**(known or {}), ("id",): schedule_id}
-
-    def build(self) -> model.Schedule:
-        """Return the schedule; places without a value get the model's default."""
-        whole, groups = _grouped(self.values)
-        return model.Schedule(**whole, **{name: make(**groups[name]) for name, make in GROUPS.items()})
-
-
-def replaced(schedule: model.Schedule, values: Mapping[Path, Any]) -> model.Schedule:
-    """Return the schedule with the values at these places replaced."""
-    whole, groups = _grouped(values)
-    parts = {name: dataclasses.replace(getattr(schedule, name), **inner) for name, inner in groups.items()}
-    return dataclasses.replace(schedule, **whole, **parts)
-
-
 def _grouped(values: Mapping[Path, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return the values of the schedule itself, and those of each group, by attribute."""
     whole: dict[str, Any] = {}
@@ -47,6 +28,70 @@ def _grouped(values: Mapping[Path, Any]) -> tuple[dict[str, Any], dict[str, dict
     for path, value in values.items():
         (groups[path[0]] if len(path) > 1 else whole)[path[-1]] = value
     return whole, groups
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Defaults:
+    """The values, by place, of places that a draft does not set; a group of them is built only once."""
+
+    values: Mapping[Path, Any]
+    whole: Mapping[str, Any]
+    groups: Mapping[str, Mapping[str, Any]]
+    built: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[Path, Any]) -> Defaults:
+        """Return these values as defaults."""
+        return cls(values, *_grouped(values))
+
+    def group(self, name: str, values: Mapping[str, Any]) -> Any:
+        """Return a group with some values set; without any, all schedules share it."""
+        if values:
+            return GROUPS[name](**{**self.groups[name], **values})
+        if name not in self.built:
+            self.built[name] = GROUPS[name](**self.groups[name])
+        return self.built[name]
+
+
+_NONE = Defaults.of({})
+
+
+class Draft:
+    """A schedule that is being built: its values by place, with defaults for the others."""
+
+    def __init__(self, schedule_id: str, defaults: Defaults = _NONE) -> None:
+        self._defaults = defaults
+        self._values: dict[Path, Any] = {("id",): schedule_id}
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._values or path in self._defaults.values
+
+    def __getitem__(self, path: Path) -> Any:
+        return self._values[path] if path in self._values else self._defaults.values[path]
+
+    def get(self, path: Path, otherwise: Any) -> Any:
+        """Return the value or default at a place, or `otherwise` if it has neither."""
+        return self._values.get(path, self._defaults.values.get(path, otherwise))
+
+    def __setitem__(self, path: Path, value: Any) -> None:
+        self._values[path] = value
+
+    def build(self) -> model.Schedule:
+        """Return the schedule; places without a value or a default get the model's default."""
+        whole, groups = _grouped(self._values)
+        built = {name: self._defaults.group(name, values) for name, values in groups.items()}
+        return model.Schedule(**{**self._defaults.whole, **whole, **built})
+
+    def as_defaults(self) -> Defaults:
+        """Return the values that are set, as defaults of other drafts."""
+        return Defaults.of({path: value for path, value in self._values.items() if path != ("id",)})
+
+
+def replaced(schedule: model.Schedule, values: Mapping[Path, Any]) -> model.Schedule:
+    """Return the schedule with the values at these places replaced."""
+    whole, groups = _grouped(values)
+    parts = {name: dataclasses.replace(getattr(schedule, name), **inner) for name, inner in groups.items()}
+    return dataclasses.replace(schedule, **whole, **parts)
 
 
 def value(schedule: model.Schedule, path: Path) -> Any:
@@ -67,7 +112,7 @@ class Lens(Generic[V]):
 
     def decode(self, kind: kinds.Kind[V], stored: Mapping[Path, Any], draft: Draft) -> None:
         """Put a document's value at the place; KeyError if the document has none."""
-        draft.values[self.path] = kind.decode(stored[self.path])
+        draft[self.path] = kind.decode(stored[self.path])
 
 
 def at(get: Callable[[model.Schedule], V]) -> Lens[V]:

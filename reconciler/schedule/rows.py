@@ -107,9 +107,9 @@ class Field(Generic[V]):
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         if self.key in keys:
-            draft.values[self.at.path] = self.kind.parse(keys[self.key])
-        elif self.at.path not in draft.values:
-            draft.values[self.at.path] = draft.values[self.follows] if self.follows else self.default
+            draft[self.at.path] = self.kind.parse(keys[self.key])
+        elif self.at.path not in draft:
+            draft[self.at.path] = draft[self.follows] if self.follows else self.default
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         del like
@@ -125,7 +125,7 @@ class Field(Generic[V]):
         if self.at.path in stored:
             self.at.decode(self.kind, stored, draft)
         else:  # an older document, which the schema accepts
-            draft.values[self.at.path] = self.default
+            draft[self.at.path] = self.default
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         value = self.at.get(schedule)
@@ -186,15 +186,11 @@ class Crons:
         texts = [keys[self.key]] if isinstance(keys.get(self.key), str) else keys.get(self.key, [])
         parsed = [cron.parse(text) for text in texts]
         times = [each.times for each in parsed]
-        draft.values[places.CALENDARS] = canonical.distinct(
-            each for each in times if isinstance(each, timings.Calendar)
-        )
-        draft.values[places.INTERVALS] = canonical.distinct(
-            each for each in times if isinstance(each, timings.Interval)
-        )
+        draft[places.CALENDARS] = canonical.distinct(each for each in times if isinstance(each, timings.Calendar))
+        draft[places.INTERVALS] = canonical.distinct(each for each in times if isinstance(each, timings.Interval))
         zone = next((each.timezone for each in parsed if each.timezone), "")
         if zone:
-            draft.values[places.TIMEZONE] = zone
+            draft[places.TIMEZONE] = zone
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         are_crons = _are_crons(schedule.timing, like.timing)
@@ -267,8 +263,8 @@ class Times(Generic[V]):
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         own = self.kind.parse(keys.get(self.key, ()))
-        both: Iterable[Any] = (*draft.values.get(self.at.path, ()), *own)
-        draft.values[self.at.path] = canonical.distinct(both)
+        both: Iterable[Any] = (*draft.get(self.at.path, ()), *own)
+        draft[self.at.path] = canonical.distinct(both)
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         times = self.at.get(schedule)
@@ -322,7 +318,7 @@ class Identity:
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
         if self.is_own and self.key in keys:
-            draft.values["id",] = str(keys[self.key])
+            draft["id",] = str(keys[self.key])
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         del schedule, like  # a plan identifies each schedule by its id
@@ -366,7 +362,7 @@ class Countdown:
         return (self.key,)
 
     def read(self, keys: Mapping[str, Any], draft: places.Draft) -> None:
-        draft.values[places.REMAINING] = draft.values[places.COUNTED_FROM] = keys.get(self.key)
+        draft[places.REMAINING] = draft[places.COUNTED_FROM] = keys.get(self.key)
 
     def words(self, schedule: model.Schedule, like: model.Schedule) -> Words:
         del like
@@ -380,7 +376,7 @@ class Countdown:
 
     def decode(self, stored: Mapping[places.Path, Any], draft: places.Draft) -> None:
         for path in (places.REMAINING, places.COUNTED_FROM):
-            draft.values[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON Schema
+            draft[path] = None if stored[path] is None else int(stored[path])  # 1.0 is an integer in JSON Schema
 
     def redact(self, schedule: model.Schedule, within: redaction.Redaction) -> Mapping[places.Path, Any]:
         del schedule, within  # contains no strings

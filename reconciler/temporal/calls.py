@@ -34,6 +34,7 @@ SILENCE = 8.0  # seconds without any response, after which the server is treated
 READ_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5))  # per attempt; the last one is reused
 LIST_TIMEOUTS = (datetime.timedelta(seconds=20),)  # listings are not lost: repeating one early would only add load
 _PROBE_EVERY = 1.0  # seconds
+_UNSUPERVISED = 1.1  # seconds after its first attempt for which a call needs no probes: a little more than one timeout
 _PAUSES = (0.05, 0.2, 0.5, 1.0)  # seconds before retrying a read that could not be served; the last one is reused
 _PASSES_WITHIN = 10.0  # seconds for which a transient failure is retried, with the same pauses as in the SDK
 _FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH, _PAUSE_JITTER = 0.1, 5.0, 1.5, 0.2
@@ -204,7 +205,7 @@ class Calls:
         while True:
             sent = time.monotonic()
             answer = rpc(request, retry=False, timeout=datetime.timedelta(seconds=seconds))
-            is_short = sent + seconds <= since + _PROBE_EVERY
+            is_short = sent + seconds <= since + _UNSUPERVISED
             try:
                 response = await (answer if is_short else self._supervised(asyncio.ensure_future(answer), since))
             except RPCError as failure:

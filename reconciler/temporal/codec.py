@@ -28,7 +28,12 @@ _Slot = tuple[str, str | int]
 
 
 class Codec(Protocol):
-    """Decodes the payloads of schedules, and encodes them again before they are written."""
+    """Decodes the payloads of schedules, and encodes them again before they are written.
+
+    `at_once` is how many schedules should be decoded together.
+    """
+
+    at_once: int
 
     async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
         """Return copies of the schedules with their payloads decoded."""
@@ -51,6 +56,8 @@ class Codec(Protocol):
 class Plain:
     """No codec: payloads stay as they are."""
 
+    at_once = 20  # few responses are kept, and the event loop is never busy for long
+
     async def decode(self, protos: Sequence[schedule_pb2.Schedule]) -> list[schedule_pb2.Schedule]:
         return list(map(_copied, protos))
 
@@ -66,6 +73,8 @@ class Plain:
 
 class Remote:
     """A codec server: POST `{endpoint}/decode` and `{endpoint}/encode` with a list of payloads as JSON."""
+
+    at_once = BATCH
 
     def __init__(self, codec: settings.Codec, namespace: str) -> None:
         self._endpoint = codec.endpoint.replace("{namespace}", namespace).rstrip("/")

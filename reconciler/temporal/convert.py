@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from temporalio.api.common.v1 import message_pb2 as common_pb2
@@ -41,10 +41,10 @@ _TREE = _tree()
 
 
 @functools.cache
-def _unset() -> Mapping[places.Path, Any]:
-    """Return the values, by place, of an empty message; almost all fields of most schedules have these values."""
+def _unset() -> places.Defaults:
+    """Return the values of an empty message; almost all fields of most schedules have these values."""
     proto = schedule_pb2.Schedule()
-    return {row.at.path: protos.read(row.kind, *_field(proto, row.proto)) for row in _SINGLE}
+    return places.Defaults.of({row.at.path: protos.read(row.kind, *_field(proto, row.proto)) for row in _SINGLE})
 
 
 _OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.own)
@@ -65,16 +65,17 @@ def read(
     """Return a described schedule in canonical form, including what `own` returned for it, if known."""
     start = proto.action.start_workflow
     draft = places.Draft(schedule_id, _unset())
-    draft.values.update(_set_values(proto, _TREE))
-    draft.values[places.TIMEZONE] = _timezone(proto.spec)
-    draft.values[places.ARGUMENTS] = tuple(map(payloads.read_argument, start.input.payloads))
-    draft.values[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
-    draft.values[places.COUNTED_FROM] = _counted_from(start)
-    draft.values["owner",] = owner(proto)
-    draft.values["seal",] = _seal(start)
+    for path, value in _set_values(proto, _TREE):
+        draft[path] = value
+    draft[places.TIMEZONE] = _timezone(proto.spec)
+    draft[places.ARGUMENTS] = tuple(map(payloads.read_argument, start.input.payloads))
+    draft[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
+    draft[places.COUNTED_FROM] = _counted_from(start)
+    draft["owner",] = owner(proto)
+    draft["seal",] = _seal(start)
     if attached is not None:
         for own_row in _OWN:
-            draft.values[own_row.at.path] = protos.read(_named(own_row), *_field(attached, own_row.own))
+            draft[own_row.at.path] = protos.read(_named(own_row), *_field(attached, own_row.own))
     return draft.build()
 
 

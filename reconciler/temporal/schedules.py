@@ -98,17 +98,33 @@ class Schedules:
 
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         """Describe schedules concurrently; ids that do not exist are omitted."""
-        return await self._read(await self._answers(schedule_ids))
+        return await self._describe_each(schedule_ids, lambda _: True)
 
     async def describe_marked(self, schedule_ids: Iterable[str], owner: str) -> dict[str, observed.Live]:
         """Describe schedules concurrently, and return those with the owner's mark, which no codec encodes."""
-        answers = await self._answers(schedule_ids)
-        return await self._read({id_: each for id_, each in answers.items() if convert.owner(each.schedule) == owner})
+        return await self._describe_each(schedule_ids, lambda proto: convert.owner(proto) == owner)
 
-    async def _answers(self, schedule_ids: Iterable[str]) -> dict[str, rpc_pb2.DescribeScheduleResponse]:
+    async def _describe_each(
+        self, schedule_ids: Iterable[str], is_wanted: Callable[[schedule_pb2.Schedule], bool]
+    ) -> dict[str, observed.Live]:
+        """Describe schedules concurrently; responses are read while others are awaited, so few are kept in memory."""
         ids = list(schedule_ids)
-        answers = await self._each("schedules", self._described, ids, calls=len(ids))
-        return {id_: answer for id_, answer in zip(ids, answers, strict=True) if answer is not None}
+        arrived: dict[str, rpc_pb2.DescribeScheduleResponse] = {}
+        found: dict[str, observed.Live] = {}
+
+        async def one(schedule_id: str) -> None:
+            answer = await self._described(schedule_id)
+            if answer is None or not is_wanted(answer.schedule):
+                return
+            arrived[schedule_id] = answer
+            if len(arrived) >= self._codec.at_once:
+                batch = dict(arrived)
+                arrived.clear()
+                found.update(await self._read(batch))
+
+        await self._each("schedules", one, ids, calls=len(ids))
+        found.update(await self._read(arrived))
+        return {id_: found[id_] for id_ in ids if id_ in found}
 
     async def _each(
         self, noun: str, read: Callable[[T], Awaitable[R]], items: Collection[T], *, calls: int = 0
