@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -52,7 +53,7 @@ def _canonical(value: Json, depth: int) -> Json:
         case float() | int() if not isinstance(value, bool):
             return number(value)
         case dict():
-            return {name: _canonical(inner, depth + 1) for name, inner in value.items()}
+            return {sys.intern(name): _canonical(inner, depth + 1) for name, inner in value.items()}  # many are the same
         case list():
             return [_canonical(inner, depth + 1) for inner in value]
         case _:

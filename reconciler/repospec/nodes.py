@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -182,7 +183,7 @@ class _Composer:
 
     def _scalar(self, event: Any) -> None:
         end = self._end_of_content = event.end_mark.index
-        text = event.value if event.value.isascii() else self._paired(event)
+        text = sys.intern(event.value) if event.value.isascii() else self._paired(event)  # many are the same
         self._add(Scalar(self._file, event.start_mark.index, event.tag, text, not event.style, end), event.anchor)
 
     def _alias(self, event: Any) -> None:
