@@ -53,7 +53,8 @@ def _canonical(value: Json, depth: int) -> Json:
         case float() | int() if not isinstance(value, bool):
             return number(value)
         case dict():
-            return {sys.intern(name): _canonical(inner, depth + 1) for name, inner in value.items()}  # many are the same
+            # interned, because every schedule's arguments and memo have the same names
+            return {sys.intern(name): _canonical(inner, depth + 1) for name, inner in value.items()}
         case list():
             return [_canonical(inner, depth + 1) for inner in value]
         case _:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from reconciler import errors
 from reconciler.plan import diff, plans, ports, progress
-from reconciler.schedule import observed
 
 CONCURRENCY = 20  # concurrent writes; more would not be faster on a dev server, and would overload a shared one
 
@@ -147,7 +146,7 @@ class _Walk:
 
     async def _renaming(self, change: plans.Change, origin: plans.Change) -> tuple[plans.Status, str]:
         """Create the schedule, then pause the one that it replaces, so that at least one of them is always active."""
-        if origin.live is not None and not await self._is_unchanged(origin.live):
+        if origin.live is not None and not await self._schedules.is_current(origin.live):
             return plans.Status.STALE, f"{origin.id} changed since it was planned; plan again"
         status, detail = await self._step(change)
         if status is not plans.Status.DONE or origin.verb is plans.Verb.KEEP:
@@ -180,7 +179,7 @@ class _Walk:
         if change.live is None:
             await self._schedules.create(change.after)
             return
-        if not await self._is_unchanged(change.live):
+        if not await self._schedules.is_current(change.live):
             raise errors.ConflictError("it is no longer the schedule that was planned")
         await self._permit()
         if change.verb is plans.Verb.DELETE:
@@ -193,10 +192,6 @@ class _Walk:
         lost = await self._lost()
         if lost:
             raise errors.ServerError(f"not written: {lost}")
-
-    async def _is_unchanged(self, live: observed.Live) -> bool:
-        now = await self._schedules.describe(live.schedule.id)
-        return now is not None and (now.token, now.created_at) == (live.token, live.created_at)
 
     async def _remaining(self, change: plans.Change) -> str:
         """Return, in words, which parts of the change are not on the server; empty if it took effect."""

@@ -87,7 +87,7 @@ _SHOWN_EMPTY = (fields.ARGUMENTS, "remaining_actions")
 
 def same_json(left: object, right: object) -> bool:
     """Compare decoded values as JSON does: unlike in Python, true is not 1."""
-    return _canonical(left) == _canonical(right)
+    return left is right or _canonical(left) == _canonical(right)
 
 
 def _canonical(value: object) -> str:

@@ -90,6 +90,10 @@ class Schedules(Protocol):
         """Return the current schedule with this id (strongly consistent), None if it does not exist."""
         ...
 
+    async def is_current(self, live: observed.Live) -> bool:
+        """Return whether the schedule is unchanged since it was described, and was not recreated; takes one call."""
+        ...
+
     async def describe_all(self, schedule_ids: Iterable[str]) -> Mapping[str, observed.Live]:
         """Describe many at once; ids that do not exist are omitted."""
         ...

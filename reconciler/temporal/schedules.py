@@ -96,6 +96,11 @@ class Schedules:
         answer = await self._described(schedule_id)
         return (await self._read({schedule_id: answer}))[schedule_id] if answer else None
 
+    async def is_current(self, live: observed.Live) -> bool:
+        """Return whether the schedule has the same conflict token and, since those restart, the same creation time."""
+        answer = await self._described(live.schedule.id)
+        return answer is not None and (answer.conflict_token, _created_at(answer)) == (live.token, live.created_at)
+
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         """Describe schedules concurrently; ids that do not exist are omitted."""
         return await self._describe_each(schedule_ids, lambda _: True)
@@ -146,7 +151,7 @@ class Schedules:
             id_: observed.Live(
                 schedule=convert.read(id_, proto, attached),
                 token=answer.conflict_token,
-                created_at=answer.info.create_time.ToNanoseconds(),
+                created_at=_created_at(answer),
                 described=answer.schedule.SerializeToString(),
                 history=schedule_info.read(answer.info),
                 unexpressed=unexpressed.texts(answer.schedule),
@@ -298,6 +303,11 @@ class Schedules:
         )
         with contextlib.suppress(calls.NotFoundError):
             await self._calls.write(self._service.delete_schedule, request, self._permit)
+
+
+def _created_at(answer: rpc_pb2.DescribeScheduleResponse) -> int:
+    created_at: int = answer.info.create_time.ToNanoseconds()
+    return created_at
 
 
 def _is_kept(live: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:

@@ -136,6 +136,25 @@ async def test_an_update_under_a_stale_token_changes_nothing(raw: remote.Raw, li
     assert (await found(live)).schedule == somebody_elses
 
 
+async def test_a_schedule_is_current_until_it_is_changed(raw: remote.Raw, live: adapter.Schedules) -> None:
+    await live.create(remote.schedule())
+    described = await found(live)
+    assert await live.is_current(described)
+    await raw.update(ID, remote.proto_of(remote.schedule(cron="10 * * * *")))
+    assert not await live.is_current(described)
+
+
+async def test_a_schedule_is_not_current_once_it_is_deleted_or_recreated(
+    raw: remote.Raw, live: adapter.Schedules
+) -> None:
+    await live.create(remote.schedule())
+    described = await found(live)
+    await raw.delete(ID)
+    assert not await live.is_current(described)
+    await raw.create(ID, remote.proto_of(remote.schedule()))
+    assert not await live.is_current(described)
+
+
 async def test_an_update_of_what_is_gone_is_a_conflict(raw: remote.Raw, live: adapter.Schedules) -> None:
     await live.create(remote.schedule())
     before = await found(live)

@@ -90,6 +90,9 @@ class Memory:
         self.asked.add(schedule_id)
         return self._found.get(schedule_id)
 
+    async def is_current(self, live: observed.Live) -> bool:
+        return self._found.get(live.schedule.id) == live
+
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         answers = [await self.describe(schedule_id) for schedule_id in schedule_ids]
         return {live.schedule.id: live for live in answers if live is not None}

@@ -59,6 +59,10 @@ class Server:
     async def describe(self, schedule_id: str) -> observed.Live | None:
         return self.found.get(schedule_id)
 
+    async def is_current(self, live: observed.Live) -> bool:
+        now = self.found.get(live.schedule.id)
+        return now is not None and (now.token, now.created_at) == (live.token, live.created_at)
+
     async def describe_all(self, schedule_ids: Iterable[str]) -> dict[str, observed.Live]:
         return {id_: self.found[id_] for id_ in schedule_ids if id_ in self.found}
 
