@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import decimal
+import functools
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -53,12 +53,17 @@ def _canonical(value: Json, depth: int) -> Json:
         case float() | int() if not isinstance(value, bool):
             return number(value)
         case dict():
-            # interned, because every schedule's arguments and memo have the same names
-            return {sys.intern(name): _canonical(inner, depth + 1) for name, inner in value.items()}
+            return {_shared(name): _canonical(inner, depth + 1) for name, inner in value.items()}
         case list():
             return [_canonical(inner, depth + 1) for inner in value]
         case _:
             return value
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared(name: str) -> str:
+    """Return the first of several equal strings: thousands of schedules have the same names in their values."""
+    return name
 
 
 def short_float(number: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler import json_values
@@ -29,12 +29,18 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
     """Return the same as `diff`, for a desired schedule that already comes from `settled`."""
     if live == desired and same_json(_payloads(live), _payloads(desired)):
         return ()
-    import deepdiff  # imported here because the import takes longer than most commands
-
     alike = dataclasses.replace(live, not_secret=desired.not_secret, salt=desired.salt)
     table, form = _differing(live, desired), _form(live, desired)
     old, new = _words(alike, table, like=form), _words(desired, table, like=form)
-    times = _times(live, desired, old, new)
+    return tuple(sorted([*_times(live, desired, old, new), *_others(old, new)], key=_place))
+
+
+def _others(old: rows.Words, new: rows.Words) -> Iterator[plans.FieldChange]:
+    """Yield the differences between fields other than times, down to the parts of values."""
+    if not old and not new:
+        return
+    import deepdiff  # imported here because the import takes longer than most commands
+
     tree = deepdiff.DeepDiff(
         old,
         new,
@@ -44,8 +50,7 @@ def from_settled(live: model.Schedule, desired: model.Schedule) -> tuple[plans.F
         threshold_to_diff_deeper=0,  # otherwise, objects that share little are reported as a whole
     )
     absent = deepdiff.helper.notpresent
-    changes = [*times, *(_change(level, absent) for levels in tree.values() for level in levels)]
-    return tuple(sorted(changes, key=_place))
+    yield from (_change(level, absent) for levels in tree.values() for level in levels)
 
 
 def _differing(live: model.Schedule, desired: model.Schedule) -> list[rows.Row]:

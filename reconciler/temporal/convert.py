@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from temporalio.api.common.v1 import message_pb2 as common_pb2
@@ -16,39 +17,64 @@ from reconciler.timing import timings
 
 _COUNT = f"{ownership.MEMO_PREFIX}remaining_actions"
 _Field = rows.Field[Any] | rows.Times[Any]
-_SINGLE: tuple[_Field, ...] = tuple(
-    row for row in fields.TABLE if isinstance(row, rows.Field | rows.Times) and row.proto
-)
-"""The rows whose value is a single field in the message."""
+_Tree: TypeAlias = "dict[str, _Leaf | _Tree]"
 
 
-_Tree: TypeAlias = "dict[str, _Field | _Tree]"
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A field of a message: the place of its value in a schedule, and the value's kind."""
+
+    at: places.Lens[Any]
+    kind: kinds.Kind[Any]
 
 
-def _tree() -> _Tree:
+def _tree(leaves: Mapping[str, _Leaf]) -> _Tree:
+    """Return fields by path as a tree: each under its name, within the names of the messages that contain it."""
     tree: _Tree = {}
-    for row in _SINGLE:
-        *parents, name = row.proto.split(".")
+    for path, leaf in leaves.items():
+        *parents, name = path.split(".")
         at: Any = tree
         for parent in parents:
             at = at.setdefault(parent, {})
-        at[name] = row
+        at[name] = leaf
     return tree
 
 
-_TREE = _tree()
-"""These rows as a tree: each under its field's name, within the names of the messages that contain the field."""
+def _single(table: Iterable[rows.Row]) -> _Tree:
+    """Return the rows whose value is a single field in the message."""
+    found = (row for row in table if isinstance(row, rows.Field | rows.Times) and row.proto)
+    return _tree({row.proto: _Leaf(row.at, row.kind) for row in found})
+
+
+def _outside(table: Iterable[rows.Row]) -> _Tree:
+    """Return the rows whose values the server stores outside the Schedule message; see `own`.
+
+    Charters may omit these values, but the server always has them.
+    """
+    found = [row for row in table if isinstance(row, rows.Field) and row.own]
+    kinds_ = (row.kind.of if isinstance(row.kind, records.Optional) else row.kind for row in found)
+    return _tree({row.own: _Leaf(row.at, kind) for row, kind in zip(found, kinds_, strict=True)})
+
+
+_SINGLE = _single(fields.TABLE)
+_OUTSIDE = _outside(fields.TABLE)
 
 
 @functools.cache
-def _unset() -> places.Defaults:
+def _unset(*, outside: bool) -> places.Defaults:
     """Return the values of an empty message; almost all fields of most schedules have these values."""
     proto = schedule_pb2.Schedule()
-    return places.Defaults.of({row.at.path: protos.read(row.kind, *_field(proto, row.proto)) for row in _SINGLE})
+    leaves = (*_leaves(proto, _SINGLE), *(_leaves(proto, _OUTSIDE) if outside else ()))
+    return places.Defaults.of({leaf.at.path: protos.read(leaf.kind, *field) for leaf, *field in leaves})
 
 
-_OWN: tuple[rows.Field[Any], ...] = tuple(row for row in fields.TABLE if isinstance(row, rows.Field) and row.own)
-"""The rows whose values the server stores outside the Schedule message."""
+def _leaves(message: protos.Message, tree: _Tree) -> Iterator[tuple[_Leaf, protos.Message, str]]:
+    """Yield each field of a tree with the message that contains it and its name there."""
+    for name, inner in tree.items():
+        if isinstance(inner, _Leaf):
+            yield inner, message, name
+        else:
+            yield from _leaves(getattr(message, name), inner)
 
 
 def own(memo: common_pb2.Memo, attributes: common_pb2.SearchAttributes) -> schedule_pb2.Schedule:
@@ -64,31 +90,29 @@ def read(
 ) -> model.Schedule:
     """Return a described schedule in canonical form, including what `own` returned for it, if known."""
     start = proto.action.start_workflow
-    draft = places.Draft(schedule_id, _unset())
-    for path, value in _set_values(proto, _TREE):
-        draft[path] = value
+    draft = places.Draft(schedule_id, _unset(outside=attached is not None))
+    _read_set(proto, _SINGLE, draft)
+    if attached is not None:
+        _read_set(attached, _OUTSIDE, draft)
     draft[places.TIMEZONE] = _timezone(proto.spec)
     draft[places.ARGUMENTS] = tuple(map(payloads.read_argument, start.input.payloads))
     draft[places.REMAINING] = proto.state.remaining_actions if proto.state.limited_actions else None
     draft[places.COUNTED_FROM] = _counted_from(start)
     draft["owner",] = owner(proto)
     draft["seal",] = _seal(start)
-    if attached is not None:
-        for own_row in _OWN:
-            draft[own_row.at.path] = protos.read(_named(own_row), *_field(attached, own_row.own))
     return draft.build()
 
 
-def _set_values(message: protos.Message, tree: _Tree) -> Iterator[tuple[places.Path, Any]]:
-    """Yield the values, by place, of the fields that are set."""
+def _read_set(message: protos.Message, tree: _Tree, draft: places.Draft) -> None:
+    """Put the values of the fields that are set into a draft."""
     for field, value in message.ListFields():
         match tree.get(field.name):
             case None:
                 pass
             case dict() as inner:
-                yield from _set_values(value, inner)
-            case row:
-                yield row.at.path, protos.read(row.kind, message, field.name)
+                _read_set(value, inner, draft)
+            case leaf:
+                draft[leaf.at.path] = protos.read(leaf.kind, message, field.name)
 
 
 def make(schedule: model.Schedule) -> schedule_pb2.Schedule:
@@ -109,9 +133,8 @@ def edit(proto: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     (fields from newer servers, fractions of a microsecond) are kept.
     """
     live = read(schedule.id, proto)
-    for row in _SINGLE:
-        message, name = _field(proto, row.proto)
-        protos.edit(row.kind, message, name, row.at.get(live), row.at.get(schedule))
+    for leaf, message, name in _leaves(proto, _SINGLE):
+        protos.edit(leaf.kind, message, name, leaf.at.get(live), leaf.at.get(schedule))
     _edit_spec(proto.spec, live.timing, schedule.timing)
     start = proto.action.start_workflow
     protos.edit_arguments(start.input.payloads, live.action.arguments, schedule.action.arguments)
@@ -135,16 +158,10 @@ def make_own(schedule: model.Schedule) -> schedule_pb2.Schedule:
 
 def edit_own(held: schedule_pb2.Schedule, schedule: model.Schedule) -> None:
     """Set the schedule's own memo and search attributes, but keep equivalent values and the server's attributes."""
-    for row in _OWN:
-        message, name = _field(held, row.own)
-        kind, wanted = _named(row), row.at.get(schedule)
+    for leaf, message, name in _leaves(held, _OUTSIDE):
+        wanted = leaf.at.get(schedule)
         if wanted is not None:
-            protos.edit(kind, message, name, protos.read(kind, message, name), wanted)
-
-
-def _named(row: rows.Field[Any]) -> kinds.Kind[Any]:
-    """Return the kind of a row's value once it is set: charters may omit the value, but the server always has one."""
-    return row.kind.of if isinstance(row.kind, records.Optional) else row.kind
+            protos.edit(leaf.kind, message, name, protos.read(leaf.kind, message, name), wanted)
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -155,16 +172,10 @@ def timing(spec: bytes) -> timings.Timing:
 
 
 def _times(proto: schedule_pb2.Schedule) -> Iterator[tuple[str, Any]]:
-    for row in _SINGLE:
-        group, *attributes = row.at.path
+    for leaf, message, name in _leaves(proto, _SINGLE):
+        group, *attributes = leaf.at.path
         if group == "timing":
-            yield attributes[0], protos.read(row.kind, *_field(proto, row.proto))
-
-
-def _field(proto: schedule_pb2.Schedule, path: str) -> tuple[protos.Message, str]:
-    """Return the message and the name of the field at a path."""
-    *parents, name = path.split(".")
-    return functools.reduce(getattr, parents, proto), name
+            yield attributes[0], protos.read(leaf.kind, message, name)
 
 
 def _timezone(spec: schedule_pb2.ScheduleSpec) -> str:

@@ -363,10 +363,8 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(fields, "ROWS", (fields.IDENTITY, *table, *fields.UNSHOWN, fields.FORMER))
     monkeypatch.setattr(fields, "_read", fields._read.__wrapped__)  # without the rows that it has cached
     monkeypatch.setattr(rules, "_TABLE", {each.key: each for each in fields.ROWS})
-    single = tuple(each for each in table if isinstance(each, rows.Field | rows.Times) and each.proto)
-    monkeypatch.setattr(convert, "_SINGLE", single)
-    own = tuple(each for each in table if isinstance(each, rows.Field) and each.own)
-    monkeypatch.setattr(convert, "_OWN", own)
+    monkeypatch.setattr(convert, "_SINGLE", convert._single(table))
+    monkeypatch.setattr(convert, "_OUTSIDE", convert._outside(table))
     with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):
         _whole_law(row)
 
