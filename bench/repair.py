@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> None:
         with service.servers(chosen.backend, ("bare", "ours")) as servers:
             for row in asyncio.run(measure(servers.address, servers.database_url, ("bare", "ours"), size)):
                 report.add(*row)
-    report.save()
+        report.save()  # after each size, because a large one takes most of an hour
 
 
 if __name__ == "__main__":
