@@ -72,8 +72,9 @@ _INHERITED = {key: row for key, row in _TABLE.items() if row.is_inherited}
 def _keys(document: values.Document, at: values.Path, table: Mapping[str, rows.Row]) -> Iterator[problems.Problem]:
     """Check each key of a charter, an override, or defaults against its row in the table."""
     entry = value_at(document, at)
-    for key, value in entry.items() if isinstance(entry, dict) else ():
-        for fault in table[key].check(value) if key in table else ():
+    keys = entry if isinstance(entry, dict) else {}
+    for key in (key for key in table if key in keys):
+        for fault in table[key].check(keys[key]):
             path = (*at, key, *fault.path)
             place = document.places[path] if fault.offset is None else inside(document, path, fault.offset)
             yield problems.Problem(place=place, message=fault.message, hint=fault.hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import datetime
 
@@ -11,6 +10,7 @@ from temporalio.api.enums.v1 import workflow_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.service import WorkflowService
 
+from reconciler.plan import concurrency
 from reconciler.schedule import observed
 from reconciler.temporal import calls, payloads, runs
 
@@ -70,7 +70,7 @@ class Results:
 
     async def read(self, history: observed.History) -> observed.History:
         """Return the history with the current results of its runs; a run that is being retried is still running."""
-        recent = tuple(await asyncio.gather(*map(self._settled, history.recent)))
+        recent = tuple(await concurrency.gathered(map(self._settled, history.recent)))
         ended = {run.workflow_id for run in recent if run.status not in _OPEN}
         running = [workflow_id for workflow_id in history.running if workflow_id not in ended]
         running += [run.workflow_id for run in recent if run.status is observed.RunStatus.RUNNING]
@@ -82,7 +82,7 @@ class Results:
         If the server no longer has a run, its end is unknown, so the earliest possible time is used.
         """
         first_runs = {run.workflow_id: run.run_id for run in history.recent}
-        last = await asyncio.gather(*(self._runs.last(id_, first_runs.get(id_, "")) for id_ in history.running))
+        last = await concurrency.gathered(self._runs.last(id_, first_runs.get(id_, "")) for id_ in history.running)
         if any(info is not None and info.status not in runs.CLOSED for info in last):
             return None
         return max((moment(info, "close_time") or _FIRST for info in last if info is not None), default=_FIRST)

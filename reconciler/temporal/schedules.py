@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
 from reconciler import errors
-from reconciler.plan import diff, overdue, ports, progress
+from reconciler.plan import concurrency, diff, overdue, ports, progress
 from reconciler.schedule import model, observed
 from reconciler.temporal import calls, codec, convert, pauses, schedule_info, unexpressed
 
@@ -112,10 +112,14 @@ class Schedules:
     async def _describe_each(
         self, schedule_ids: Iterable[str], is_wanted: Callable[[schedule_pb2.Schedule], bool]
     ) -> dict[str, observed.Live]:
-        """Describe schedules concurrently; responses are read while others are awaited, so few are kept in memory."""
+        """Describe schedules concurrently; responses are read while others are awaited, so few are kept in memory.
+
+        They are decoded one batch at a time: a codec server may be slower than Temporal.
+        """
         ids = list(schedule_ids)
         arrived: dict[str, rpc_pb2.DescribeScheduleResponse] = {}
         found: dict[str, observed.Live] = {}
+        decoding = asyncio.Lock()
 
         async def one(schedule_id: str) -> None:
             answer = await self._described(schedule_id)
@@ -125,7 +129,8 @@ class Schedules:
             if len(arrived) >= self._codec.at_once:
                 batch = dict(arrived)
                 arrived.clear()
-                found.update(await self._read(batch))
+                async with decoding:
+                    found.update(await self._read(batch))
 
         await self._each("schedules", one, ids, calls=len(ids))
         found.update(await self._read(arrived))
@@ -142,7 +147,7 @@ class Schedules:
                 advance()
                 return result
 
-            return await asyncio.gather(*map(one, items))
+            return await concurrency.gathered(map(one, items))
 
     async def _read(self, existing: Mapping[str, rpc_pb2.DescribeScheduleResponse]) -> dict[str, observed.Live]:
         own = {id_: convert.own(answer.memo, answer.search_attributes) for id_, answer in existing.items()}
@@ -183,7 +188,7 @@ class Schedules:
         }
         active = (live for live in schedules.values() if not live.schedule.paused)
         late = [live for live in active if overdue.find(live) or overdue.waits(live)]
-        reasons = zip(late, await asyncio.gather(*map(self._overdue, late)), strict=True)
+        reasons = zip(late, await concurrency.gathered(map(self._overdue, late)), strict=True)
         explained |= {live.schedule.id: dataclasses.replace(live, overdue=passed) for live, passed in reasons if passed}
         return {**schedules, **explained}
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 from collections.abc import Iterable
 
 from reconciler import errors
+from reconciler.plan import concurrency, ports
 from reconciler.plan import pollers as plan_pollers
-from reconciler.plan import ports
 from reconciler.plan import preflight as plan_preflight
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations
@@ -32,12 +31,7 @@ async def read_queues(
     pollers: ports.Pollers, names: Iterable[str], patience: datetime.timedelta | None = None
 ) -> list[plan_pollers.Queue]:
     """Read the pollers of task queues concurrently, and return them in order; the first error stops the reading."""
-    tasks = [asyncio.ensure_future(pollers.of(name, patience)) for name in names]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
+    return await concurrency.gathered(pollers.of(name, patience) for name in names)
 
 
 def worker_problems(

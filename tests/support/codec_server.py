@@ -25,6 +25,26 @@ class CodecServer:
     headers: list[dict[str, str]] = dataclasses.field(default_factory=list)
     status: int = 200
     answer: str | None = None
+    most_at_once: int = 0  # requests that were answered at the same time
+    open: threading.Event = dataclasses.field(default_factory=threading.Event)  # no request is answered before
+    _answering: int = 0
+    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.open.set()
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Count a request while it is answered, which takes until the server is open."""
+        with self._lock:
+            self._answering += 1
+            self.most_at_once = max(self.most_at_once, self._answering)
+        self.open.wait()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._answering -= 1
 
 
 @contextlib.contextmanager
@@ -37,7 +57,8 @@ def running(*, auth: str = "") -> Iterator[CodecServer]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             codec.steps.append(self.path.rpartition("/")[2])
             codec.headers.append({name.lower(): value for name, value in self.headers.items()})
-            status, text = _answer(codec, self.path, body, self.headers.get("Authorization", ""))
+            with codec.answering():
+                status, text = _answer(codec, self.path, body, self.headers.get("Authorization", ""))
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.end_headers()

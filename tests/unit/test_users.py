@@ -165,6 +165,15 @@ def test_a_row_that_is_no_longer_a_valid_schedule_is_named_and_left_alone() -> N
     assert "'Atlantis/Old' is not a valid time zone" in found.unread[broken.temporal_schedule_id]
 
 
+def test_several_problems_of_a_row_are_in_the_order_of_the_fields() -> None:
+    broken = row(1, workflow="..", timezone="Atlantis/Old")
+    with pytest.raises(problems.InvalidSpecError) as caught:
+        users.charter(broken)
+    first, second = caught.value.problems
+    assert "'Atlantis/Old' is not a valid time zone" in first.message
+    assert "'..'" in second.message
+
+
 def test_rows_and_temporal_are_brought_into_line_both_ways() -> None:
     missing, drifted, same, held, deleted, orphan = (row(number) for number in range(1, 7))
     made = {each.id: users.charter(each).schedule for each in (drifted, same, held, deleted, orphan)}
