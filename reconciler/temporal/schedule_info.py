@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import workflow_pb2 as enums_pb2
 from temporalio.api.schedule.v1 import message_pb2 as schedule_pb2
 from temporalio.service import WorkflowService
 
-from reconciler.plan import concurrency
+from reconciler import concurrency
 from reconciler.schedule import observed
 from reconciler.temporal import calls, payloads, runs
 

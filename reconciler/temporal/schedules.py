@@ -16,8 +16,8 @@ from temporalio.api.workflow.v1 import message_pb2 as workflow_pb2
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
 from temporalio.service import WorkflowService
 
-from reconciler import errors
-from reconciler.plan import concurrency, diff, overdue, ports, progress
+from reconciler import concurrency, errors
+from reconciler.plan import diff, overdue, ports, progress
 from reconciler.schedule import model, observed
 from reconciler.temporal import calls, codec, convert, pauses, schedule_info, unexpressed
 

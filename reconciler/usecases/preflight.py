@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 
-from reconciler import errors
-from reconciler.plan import concurrency, ports
+from reconciler import concurrency, errors
 from reconciler.plan import pollers as plan_pollers
+from reconciler.plan import ports
 from reconciler.plan import preflight as plan_preflight
 from reconciler.runtime import clock, sessions
 from reconciler.schedule import declarations

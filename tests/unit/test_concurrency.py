@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from reconciler.plan import concurrency
+from reconciler import concurrency
 
 
 async def test_results_have_the_order_of_the_works() -> None:
