@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 async def gathered(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -22,3 +23,19 @@ async def gathered(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+async def mapped(work: Callable[[T], Awaitable[R]], items: Collection[T], most: int) -> list[R]:
+    """Return the result for each item, in order, with at most `most` in progress; errors are as in `gathered`.
+
+    A task for each of thousands of items would take several kilobytes of memory each.
+    """
+    pending = iter(enumerate(items))
+    results: dict[int, R] = {}
+
+    async def worked() -> None:
+        for number, item in pending:
+            results[number] = await work(item)
+
+    await gathered(worked() for _ in range(min(most, len(items))))
+    return [results[number] for number in range(len(items))]

@@ -19,7 +19,7 @@ from temporalio.service import WorkflowService
 from reconciler import concurrency, errors
 from reconciler.plan import diff, overdue, ports, progress
 from reconciler.schedule import model, observed
-from reconciler.temporal import calls, codec, convert, pauses, schedule_info, unexpressed
+from reconciler.temporal import calls, codec, convert, pacing, pauses, schedule_info, unexpressed
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -147,7 +147,7 @@ class Schedules:
                 advance()
                 return result
 
-            return await concurrency.gathered(map(one, items))
+            return await concurrency.mapped(one, items, pacing.WIDEST)
 
     async def _read(self, existing: Mapping[str, rpc_pb2.DescribeScheduleResponse]) -> dict[str, observed.Live]:
         own = {id_: convert.own(answer.memo, answer.search_attributes) for id_, answer in existing.items()}

@@ -57,3 +57,32 @@ async def test_a_cancellation_ends_the_works_too() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended.is_set()
+
+
+async def test_no_more_than_the_limit_are_in_progress() -> None:
+    running, most = 0, 0
+
+    async def square(number: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return number * number
+
+    assert await concurrency.mapped(square, range(10), 3) == [number * number for number in range(10)]
+    assert most == 3
+    assert await concurrency.mapped(square, (), 3) == []
+
+
+async def test_after_an_error_no_further_item_is_begun() -> None:
+    begun = []
+
+    async def broken(number: int) -> None:
+        begun.append(number)
+        await asyncio.sleep(0)
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        await concurrency.mapped(broken, range(10), 2)
+    assert begun == [0, 1]
