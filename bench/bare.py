@@ -68,9 +68,13 @@ class Bare:
         await self.list()
         await each(self.describe, ids)
 
+    async def write(self, request: rpc_pb2.CreateScheduleRequest) -> None:
+        """Create one schedule."""
+        await _patiently(functools.partial(self.service.create_schedule, request, timeout=_PATIENCE))
+
     async def create(self, request: rpc_pb2.CreateScheduleRequest) -> None:
         """Create one schedule and read it."""
-        await _patiently(functools.partial(self.service.create_schedule, request, timeout=_PATIENCE))
+        await self.write(request)
         await self.describe(request.schedule_id)
 
     async def update(self, request: rpc_pb2.UpdateScheduleRequest) -> None:
