@@ -26,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 T = TypeVar("T")
 CONCURRENCY = 20  # calls at a time
 _PATIENCE = datetime.timedelta(seconds=60)  # for one call
+_WRITES = 5  # attempts
 _DESCRIBE_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5, 10, 10, 20, 20, 60, 60))
 
 
@@ -69,8 +70,16 @@ class Bare:
         await each(self.describe, ids)
 
     async def write(self, request: rpc_pb2.CreateScheduleRequest) -> None:
-        """Create one schedule."""
-        await _patiently(functools.partial(self.service.create_schedule, request, timeout=_PATIENCE))
+        """Create one schedule. A lost call is sent again; its request id keeps it from being done twice."""
+        for _ in range(_WRITES):
+            try:
+                await _patiently(functools.partial(self.service.create_schedule, request, timeout=_PATIENCE))
+            except RPCError as error:
+                if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                    raise
+            else:
+                return
+        raise TimeoutError(request.schedule_id)
 
     async def create(self, request: rpc_pb2.CreateScheduleRequest) -> None:
         """Create one schedule and read it."""

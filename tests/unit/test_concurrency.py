@@ -76,13 +76,13 @@ async def test_no_more_than_the_limit_are_in_progress() -> None:
 
 
 async def test_after_an_error_no_further_item_is_begun() -> None:
-    begun = []
+    started = []
 
     async def broken(number: int) -> None:
-        begun.append(number)
+        started.append(number)
         await asyncio.sleep(0)
         raise OSError("broken")
 
     with pytest.raises(OSError, match="broken"):
         await concurrency.mapped(broken, range(10), 2)
-    assert begun == [0, 1]
+    assert started == [0, 1]
