@@ -45,7 +45,7 @@ class _Hints:
     missing: str = "run from the repository root, or specify the file with --spec"
     folder: str = "specify the file itself with --spec"
     unreadable: str = "specify a readable file, or - to read standard input"
-    large: str = "check the path, or declare fewer values"
+    large: str = "check the path, or shorten the file"
 
 
 def _text(path: pathlib.Path, shown: str, hints: _Hints) -> str:

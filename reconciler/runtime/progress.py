@@ -30,6 +30,7 @@ class Lines:
         estimate = progress.estimate(verb, noun, total, calls=calls, rate=self._rate)
         if estimate:
             self._write(estimate)
+        least = calls / self._rate if self._rate else 0
         started = written = self._clock()
         done = 0
 
@@ -39,6 +40,6 @@ class Lines:
             now = self._clock()
             if now - written >= EVERY and done < total:
                 written = now
-                self._write(progress.line(verb, noun, done, total, now - started))
+                self._write(progress.line(verb, noun, done, total, now - started, least))
 
         yield advance

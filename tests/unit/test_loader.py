@@ -585,7 +585,7 @@ def test_a_file_of_16_mebibytes_is_read_and_one_byte_more_is_not(tmp_path: pathl
     path.write_text(filled, encoding="utf-8")
     assert len(loader.load(path).charters) == 1
     path.write_text(filled + "#", encoding="utf-8")
-    assert refusal(path) == (f"{path}: exceeds 16 MiB", "check the path, or declare fewer values")
+    assert refusal(path) == (f"{path}: exceeds 16 MiB", "check the path, or shorten the file")
 
 
 def test_a_file_with_too_many_keys_and_values_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

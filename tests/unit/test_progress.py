@@ -100,9 +100,22 @@ def test_lines_tell_how_far_work_is_every_few_seconds() -> None:
             clock.now += 0.125
             advance()
     assert written[0] == "reading 1,200 schedules: about 2 min at 10/s"
-    assert written[1] == "reading schedules: 40 of 1,200 (3%), about 2 min left"
+    assert written[1] == "reading schedules: 40 of 1,200 (3%), about 115 s left"  # it may still be as fast as 10/s
+    assert written[2] == "reading schedules: 80 of 1,200 (6%), about 2 min left"  # it is not
     assert written[-1] == "reading schedules: 1,160 of 1,200 (96%), about 5 s left"
     assert len(written) == 30
+
+
+def test_calls_for_changes_in_progress_are_not_forgotten() -> None:
+    """At 10/s, the first of 160 changes of three calls each ends once 20 of them have been started."""
+    clock, written = Clock(), list[str]()
+    with lines.Lines(written.append, rate=10, clock=clock).work("applying", "changes", 160, calls=480) as advance:
+        clock.now += 2
+        for _ in range(160):
+            clock.now += 46 / 160
+            advance()
+    assert written[0] == "applying 160 changes: about 48 s at 10/s"
+    assert [each.rpartition("about ")[2] for each in written[1:4]] == ["43 s left", "38 s left", "32 s left"]
 
 
 def test_short_work_has_no_line() -> None:
