@@ -17,7 +17,7 @@ import pathlib
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import temporalio.client
 from temporalio.api.workflowservice.v1 import request_response_pb2 as rpc_pb2
@@ -25,8 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 
 T = TypeVar("T")
 CONCURRENCY = 20  # calls at a time
-_PATIENCE = datetime.timedelta(seconds=60)  # for one call
-_WRITES = 5  # attempts
+_TIMEOUTS = (datetime.timedelta(seconds=60),) * 5  # of each attempt
 _DESCRIBE_TIMEOUTS = tuple(datetime.timedelta(seconds=count) for count in (1, 2, 5, 10, 10, 20, 20, 60, 60))
 
 
@@ -44,25 +43,19 @@ class Bare:
             request = rpc_pb2.ListSchedulesRequest(
                 namespace=self.namespace, maximum_page_size=1000, next_page_token=token
             )
-            page = await _patiently(functools.partial(self.service.list_schedules, request, timeout=_PATIENCE))
+            page = await _sent_until_answered(self.service.list_schedules, request)
             token = page.next_page_token
             if not token:
                 return
 
     async def describe(self, schedule_id: str) -> None:
-        """Read one schedule; NOT_FOUND is a response too. A lost call is sent again, as the program does."""
+        """Read one schedule; NOT_FOUND is a response too."""
         request = rpc_pb2.DescribeScheduleRequest(namespace=self.namespace, schedule_id=schedule_id)
-        for timeout in _DESCRIBE_TIMEOUTS:
-            try:
-                await _patiently(functools.partial(self.service.describe_schedule, request, timeout=timeout))
-            except RPCError as error:
-                if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-                    if error.status is RPCStatusCode.NOT_FOUND:
-                        return
-                    raise
-            else:
-                return
-        raise TimeoutError(schedule_id)
+        try:
+            await _sent_until_answered(self.service.describe_schedule, request, _DESCRIBE_TIMEOUTS)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
 
     async def plan(self, ids: Iterable[str]) -> None:
         """Read everything that a plan needs."""
@@ -70,16 +63,8 @@ class Bare:
         await each(self.describe, ids)
 
     async def write(self, request: rpc_pb2.CreateScheduleRequest) -> None:
-        """Create one schedule. A lost call is sent again; its request id keeps it from being done twice."""
-        for _ in range(_WRITES):
-            try:
-                await _patiently(functools.partial(self.service.create_schedule, request, timeout=_PATIENCE))
-            except RPCError as error:
-                if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-                    raise
-            else:
-                return
-        raise TimeoutError(request.schedule_id)
+        """Create one schedule."""
+        await _sent_until_answered(self.service.create_schedule, request)
 
     async def create(self, request: rpc_pb2.CreateScheduleRequest) -> None:
         """Create one schedule and read it."""
@@ -88,8 +73,24 @@ class Bare:
 
     async def update(self, request: rpc_pb2.UpdateScheduleRequest) -> None:
         """Update one schedule and read it."""
-        await _patiently(functools.partial(self.service.update_schedule, request, timeout=_PATIENCE))
+        await _sent_until_answered(self.service.update_schedule, request)
         await self.describe(request.schedule_id)
+
+
+async def _sent_until_answered(
+    rpc: Callable[..., Awaitable[T]], request: Any, timeouts: Sequence[datetime.timedelta] = _TIMEOUTS
+) -> T:
+    """Send a request, and send it again if it is lost, as the program does.
+
+    The request id of a write keeps it from being done twice.
+    """
+    for timeout in timeouts:
+        try:
+            return await _patiently(functools.partial(rpc, request, timeout=timeout))
+        except RPCError as error:
+            if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                raise
+    raise TimeoutError(type(request).__name__)
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

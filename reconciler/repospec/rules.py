@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from reconciler import json_values, spelling
@@ -31,7 +31,7 @@ def check(document: values.Document) -> Iterator[problems.Problem]:
         charter = value_at(document, at)
         if isinstance(charter, dict):
             yield from _name(document, at, charter, named)
-            yield from _keys(document, at, _TABLE)
+            yield from _keys(document, at, fields.ROWS)
             yield from _together(values.of_charter(document, index), at, (DEFAULTS, at))
     environments = value_at(document, ENVIRONMENTS)
     for name, environment in environments.items() if isinstance(environments, dict) else ():
@@ -57,25 +57,22 @@ def _inherited(document: values.Document, at: values.Path) -> Iterator[problems.
     yield from _keys(document, at, _INHERITED)
     own = {path[len(at)] for path in document.templates if path[: len(at)] == at}
     for index in document.identities if own else ():
-        yield from _keys(
-            values.of_charter(document, index), at, {key: row for key, row in _TABLE.items() if key in own}
-        )
+        yield from _keys(values.of_charter(document, index), at, [row for row in fields.ROWS if row.key in own])
     defined = merged(document, at)
     yield from _ends(document, defined, at)
     yield from _size(document, defined, at)
 
 
-_TABLE: Mapping[str, rows.Row] = {row.key: row for row in fields.ROWS}
-_INHERITED = {key: row for key, row in _TABLE.items() if row.is_inherited}
+_INHERITED = tuple(row for row in fields.ROWS if row.is_inherited)
 
 
-def _keys(document: values.Document, at: values.Path, table: Mapping[str, rows.Row]) -> Iterator[problems.Problem]:
+def _keys(document: values.Document, at: values.Path, table: Iterable[rows.Row]) -> Iterator[problems.Problem]:
     """Check each key of a charter, an override, or defaults against its row in the table."""
     entry = value_at(document, at)
     keys = entry if isinstance(entry, dict) else {}
-    for key in (key for key in table if key in keys):
-        for fault in table[key].check(keys[key]):
-            path = (*at, key, *fault.path)
+    for row in (row for row in table if row.key in keys):
+        for fault in row.check(keys[row.key]):
+            path = (*at, row.key, *fault.path)
             place = document.places[path] if fault.offset is None else inside(document, path, fault.offset)
             yield problems.Problem(place=place, message=fault.message, hint=fault.hint)
 
@@ -135,7 +132,7 @@ def _environment(
     overrides: dict[str, str] = {}
     for name in charters if isinstance(charters, dict) else {}:
         path: values.Path = (*at, "charters", name)
-        yield from _keys(document, path, _TABLE)
+        yield from _keys(document, path, fields.ROWS)
         first = overrides.setdefault(name.lower(), name)
         if first != name:
             message = f"environment {at[-1]!r} changes charter {name!r} twice, first as {first!r}"

@@ -528,15 +528,10 @@ TIMES: Mapping[str, rows.Timed] = {row.key: row for row in TABLE if rows.is_time
 def read(keys: Mapping[str, Any], schedule_id: str) -> model.Schedule:
     """Return the schedule that a charter's keys, including inherited ones, declare; they must have passed the rules."""
     draft = places.Draft(schedule_id, _defaults())
-    for row in _read(tuple(keys)):
-        row.read(keys, draft)
+    for row in ROWS:
+        if row.key in keys or row.key in _FOLLOWING:
+            row.read(keys, draft)
     return draft.build()
-
-
-@functools.lru_cache(maxsize=1024)  # most charters of a spec have the same keys
-def _read(keys: tuple[str, ...]) -> tuple[rows.Row, ...]:
-    """Return the rows, in order, that read a charter with these keys; the others leave their default."""
-    return tuple(row for row in ROWS if row.key in keys or row.key in _FOLLOWING)
 
 
 def replaced(keys: Mapping[str, Any]) -> Mapping[str, declarations.Replaced]:

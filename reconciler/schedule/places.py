@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
@@ -34,13 +35,13 @@ def _grouped(values: Mapping[Path, Any]) -> tuple[dict[str, Any], dict[str, dict
 class Defaults:
     """The values, by place, of places that a draft does not set; a group of them is built only once."""
 
-    values: Mapping[Path, Any]
+    values: dict[Path, Any]
     whole: Mapping[str, Any]
     groups: Mapping[str, Mapping[str, Any]]
     built: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Mapping[Path, Any]) -> Defaults:
+    def of(cls, values: dict[Path, Any]) -> Defaults:
         """Return these values as defaults."""
         return cls(values, *_grouped(values))
 
@@ -56,35 +57,22 @@ class Defaults:
 _NONE = Defaults.of({})
 
 
-class Draft:
+class Draft(collections.ChainMap[Path, Any]):
     """A schedule that is being built: its values by place, with defaults for the others."""
 
     def __init__(self, schedule_id: str, defaults: Defaults = _NONE) -> None:
+        super().__init__({("id",): schedule_id}, defaults.values)
         self._defaults = defaults
-        self._values: dict[Path, Any] = {("id",): schedule_id}
-
-    def __contains__(self, path: Path) -> bool:
-        return path in self._values or path in self._defaults.values
-
-    def __getitem__(self, path: Path) -> Any:
-        return self._values[path] if path in self._values else self._defaults.values[path]
-
-    def get(self, path: Path, otherwise: Any) -> Any:
-        """Return the value or default at a place, or `otherwise` if it has neither."""
-        return self._values.get(path, self._defaults.values.get(path, otherwise))
-
-    def __setitem__(self, path: Path, value: Any) -> None:
-        self._values[path] = value
 
     def build(self) -> model.Schedule:
         """Return the schedule; places without a value or a default get the model's default."""
-        whole, groups = _grouped(self._values)
+        whole, groups = _grouped(self.maps[0])
         built = {name: self._defaults.group(name, values) for name, values in groups.items()}
         return model.Schedule(**{**self._defaults.whole, **whole, **built})
 
     def as_defaults(self) -> Defaults:
         """Return the values that are set, as defaults of other drafts."""
-        return Defaults.of({path: value for path, value in self._values.items() if path != ("id",)})
+        return Defaults.of({path: value for path, value in self.maps[0].items() if path != ("id",)})
 
 
 def replaced(schedule: model.Schedule, values: Mapping[Path, Any]) -> model.Schedule:

@@ -16,7 +16,6 @@ from reconciler.temporal import payloads, protos
 from reconciler.timing import timings
 
 _COUNT = f"{ownership.MEMO_PREFIX}remaining_actions"
-_Field = rows.Field[Any] | rows.Times[Any]
 _Tree: TypeAlias = "dict[str, _Leaf | _Tree]"
 
 

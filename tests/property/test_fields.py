@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reconciler import errors
 from reconciler.documents import schedules
 from reconciler.plan import diff
-from reconciler.repospec import importer, loader, rules
+from reconciler.repospec import importer, loader
 from reconciler.schedule import arguments, faults, fields, kinds, model, places, records, redaction, rows
 from reconciler.temporal import convert
 from tests.property import strategies
@@ -361,8 +361,6 @@ def test_an_incomplete_row_breaks_the_law(broken: str, monkeypatch: pytest.Monke
     table = tuple(row if each is whole else each for each in fields.TABLE)
     monkeypatch.setattr(fields, "TABLE", table)
     monkeypatch.setattr(fields, "ROWS", (fields.IDENTITY, *table, *fields.UNSHOWN, fields.FORMER))
-    monkeypatch.setattr(fields, "_read", fields._read.__wrapped__)  # without the rows that it has cached
-    monkeypatch.setattr(rules, "_TABLE", {each.key: each for each in fields.ROWS})
     monkeypatch.setattr(convert, "_SINGLE", convert._single(table))
     monkeypatch.setattr(convert, "_OUTSIDE", convert._outside(table))
     with pytest.raises((AssertionError, KeyError, ValueError, pytest.fail.Exception)):
